@@ -1,0 +1,47 @@
+/**
+ * The one contract of every role (publisher, edge, peer): no socket, no clock, no timer, no randomness of its own.
+ * One mutation (`handleInput` or a command), then drain `pollOutput`, then sleep until `pollTimeout`. Two loops call it:
+ * `io/driver.ts` over real sockets and `sim/` over a virtual network.
+ */
+import type { Ms } from "../base/time.ts";
+import type { Address } from "../wire/address.ts";
+
+export interface Node<Event> {
+  handleInput(now: Ms, input: Input): void;
+  /** The next thing to do, or undefined when drained. The object is reused: take what you need before the next call. */
+  pollOutput(): Output<Event> | undefined;
+  /** When to call `handleInput` with a timeout; `NEVER` when only input can wake the node. */
+  pollTimeout(): Ms;
+}
+
+export type Input =
+  | {
+      readonly kind: "datagram";
+      readonly from: Address;
+      /** The datagram, or only its head when `slot` is given. Valid during the call. */
+      readonly data: Uint8Array;
+      /** A payload slot of this node's own hot path that holds the datagram's tail (simulator), else 0. */
+      readonly slot: number;
+    }
+  | { readonly kind: "timeout" };
+
+/**
+ * A datagram to send: `head` bytes and, when `slot` is not 0, the payload of that slot right behind them. Both lie in
+ * the hot path's memory; the driver gathers or copies them (or, in the simulator, retains the slot) before the next poll.
+ */
+export interface Transmit {
+  readonly kind: "transmit";
+  to: Address;
+  headPtr: number;
+  headLength: number;
+  slot: number;
+}
+
+export type Output<Event> = Transmit | { readonly kind: "event"; readonly event: Event };
+
+/** What the outside gives a node at birth. */
+export interface NodeEnvironment {
+  readonly hot: import("../core/hot-path.ts").HotPath;
+  /** Unpredictable on a real node (connection ids, cookies' secret); seeded in the simulator. */
+  readonly random: import("../base/prng.ts").Random;
+}
