@@ -1,0 +1,132 @@
+/**
+ * From a file to a frozen `EdgeConfig`, or to lines that say what to change. It is checked here, once; nobody checks it
+ * again later.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { explain, keyPath, type Problem } from "./explain.ts";
+import { type RawConfig, type RawStream, schema } from "./schema.ts";
+import type { StreamRule } from "./stream-keys.ts";
+import { parseTomlSource } from "./toml-source.ts";
+
+type Camel<S> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S;
+type CamelKeys<T> = { readonly [K in keyof T as Camel<K>]: T[K] };
+type Section<K extends keyof RawConfig> = CamelKeys<RawConfig[K]>;
+
+/** The whole configuration of an edge, frozen. Keys are those of docs/CONFIG.md in camel case. */
+export interface EdgeConfig {
+  readonly udp: Section<"udp">;
+  readonly http: Section<"http">;
+  readonly api: Section<"api">;
+  readonly rtmp: Section<"rtmp">;
+  readonly limits: Section<"limits">;
+  readonly buffer: Section<"buffer">;
+  readonly log: Section<"log">;
+  /** Keys resolved: no environment, no files any more. */
+  readonly streams: readonly StreamRule[];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type LoadResult = { readonly config: EdgeConfig } | { readonly errors: readonly string[] };
+
+/** Least length of a stream key, characters: the handshake's proof can be guessed at offline. */
+const KEY_LENGTH_MIN = 8;
+
+export function loadConfig(file: string, env: Environment): LoadResult {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return { errors: [`${file}: cannot be read: ${readError(error)}`] };
+  }
+  return parseConfig(text, file, env);
+}
+
+/** As `loadConfig`, from a text; `file` names it in errors and anchors relative `key_file` paths. */
+export function parseConfig(text: string, file: string, env: Environment): LoadResult {
+  const source = parseTomlSource(text);
+  if ("message" in source) return { errors: [`${file}:${source.line}: ${source.message}`] };
+  const parsed = schema.safeParse(source.value);
+  const problems: Problem[] = [];
+  const streams: StreamRule[] = [];
+  if (parsed.success) {
+    problems.push(...relations(parsed.data, env));
+    for (const [pattern, raw] of Object.entries(parsed.data.streams)) {
+      const rule = resolveKey(pattern, raw, dirname(file), env);
+      if ("message" in rule) problems.push(rule);
+      else streams.push(rule);
+    }
+  } else problems.push(...explain(parsed.error.issues, source.value));
+  if (!parsed.success || problems.length > 0) {
+    return { errors: problems.map((problem) => describe(problem, file, source.lineOf(problem.path))) };
+  }
+  return { config: freeze(parsed.data, streams, env) };
+}
+
+function describe(problem: Problem, file: string, line: number): string {
+  return `${file}:${line}: ${keyPath(problem.path)}: ${problem.message}`;
+}
+
+/** What no single key can say. */
+function relations(raw: RawConfig, env: Environment): Problem[] {
+  const problems: Problem[] = [];
+  const override = env.SHOAL_HOT_PATH;
+  if (override !== undefined && override !== "wasm" && override !== "twin") {
+    const message = `expected "wasm" or "twin" in SHOAL_HOT_PATH, found ${JSON.stringify(override)}`;
+    problems.push({ path: ["buffer", "hot_path"], message });
+  }
+  const ways = raw.http.enabled && raw.api.enabled && raw.http.port !== 0;
+  if (ways && raw.http.port === raw.api.port && raw.http.host === raw.api.host) {
+    problems.push({ path: ["api", "port"], message: `expected a port other than http.port, found ${raw.api.port}` });
+  }
+  return problems;
+}
+
+function resolveKey(pattern: string, raw: RawStream, base: string, env: Environment): StreamRule | Problem {
+  if (raw.open === true) return { pattern, key: "", open: true };
+  if (raw.key !== undefined) return { pattern, key: raw.key, open: false };
+  const path = ["streams", pattern, raw.key_env === undefined ? "key_file" : "key_env"];
+  let key = "";
+  if (raw.key_env !== undefined) {
+    key = env[raw.key_env] ?? "";
+    if (key === "") return { path, message: `expected a key in the environment variable ${raw.key_env}, it is not set` };
+  } else if (raw.key_file !== undefined) {
+    try {
+      key = readFileSync(resolve(base, raw.key_file), "utf8").split("\n", 1)[0]?.trim() ?? "";
+    } catch (error) {
+      return { path, message: `${raw.key_file} cannot be read: ${readError(error)}` };
+    }
+  }
+  if (key.length < KEY_LENGTH_MIN) return { path, message: `expected a key of at least ${KEY_LENGTH_MIN} characters` };
+  return { pattern, key, open: false };
+}
+
+function readError(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return "no such file";
+  if (code === "EACCES") return "permission denied";
+  if (code === "EISDIR") return "it is a directory";
+  return code ?? String(error);
+}
+
+function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment): EdgeConfig {
+  const hotPath = env.SHOAL_HOT_PATH === undefined ? {} : { hot_path: env.SHOAL_HOT_PATH as "wasm" | "twin" };
+  return Object.freeze({
+    udp: camelKeys(raw.udp),
+    http: camelKeys(raw.http),
+    api: camelKeys(raw.api),
+    rtmp: camelKeys(raw.rtmp),
+    limits: camelKeys(raw.limits),
+    buffer: camelKeys({ ...raw.buffer, ...hotPath }),
+    log: camelKeys(raw.log),
+    streams: Object.freeze(streams.map((rule) => Object.freeze(rule))),
+  });
+}
+
+function camelKeys<T extends object>(table: T): CamelKeys<T> {
+  const entries = Object.entries(table).map(([key, value]) => [
+    key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    Array.isArray(value) ? Object.freeze(value) : value,
+  ]);
+  return Object.freeze(Object.fromEntries(entries)) as CamelKeys<T>;
+}
