@@ -4,6 +4,7 @@
  * `io/driver.ts` over real sockets and `sim/` over a virtual network.
  */
 import type { Ms } from "../base/time.ts";
+import type { Output } from "../core/outbox.ts";
 import type { Address } from "../wire/address.ts";
 
 export interface Node<Event> {
@@ -25,19 +26,7 @@ export type Input =
     }
   | { readonly kind: "timeout" };
 
-/**
- * A datagram to send: `head` bytes and, when `slot` is not 0, the payload of that slot right behind them. Both lie in
- * the hot path's memory; the driver gathers or copies them (or, in the simulator, retains the slot) before the next poll.
- */
-export interface Transmit {
-  readonly kind: "transmit";
-  to: Address;
-  headPtr: number;
-  headLength: number;
-  slot: number;
-}
-
-export type Output<Event> = Transmit | { readonly kind: "event"; readonly event: Event };
+export type { Output, Transmit } from "../core/outbox.ts";
 
 /** What the outside gives a node at birth. */
 export interface NodeEnvironment {

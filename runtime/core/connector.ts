@@ -1,0 +1,159 @@
+/**
+ * The asking side of the handshake (docs/WIRE.md §5): HELLO, the cookie back in a CONNECT, then a session or a refusal.
+ * One attempt at one address; whoever owns it decides whether and where to try again.
+ */
+import { type Ms, ms, NEVER } from "../base/time.ts";
+import { type Address, sameAddress } from "../wire/address.ts";
+import { CloseCode } from "../wire/close-code.ts";
+import {
+  type AcceptPacket,
+  type ConnectParams,
+  decodeAccept,
+  decodeCookie,
+  decodeRefuse,
+  decodeVersions,
+  encodeConnect,
+  encodeHello,
+  WIRE_VERSION,
+} from "../wire/handshake.ts";
+import { PacketType } from "../wire/packet.ts";
+import type { NodeContext } from "./node-context.ts";
+import { type AckProfile, Session, type SessionHost } from "./session.ts";
+
+const RETRY_MS_FIRST = 200;
+const RETRY_MS_MAX = 2000;
+const ATTEMPTS_MAX = 6;
+
+export type ConnectResult =
+  | { readonly type: "open"; readonly session: Session; readonly accept: AcceptPacket }
+  | {
+      readonly type: "refused";
+      readonly code: CloseCode;
+      readonly reason: string;
+      readonly retryMs: number;
+    };
+
+export interface ConnectorOptions {
+  readonly to: Address;
+  readonly host: SessionHost;
+  readonly ack: AckProfile;
+  /** CONNECT parameters, given the cookie they may have to prove a key over. */
+  readonly params: (cookie: Uint8Array, cid: { hi: number; lo: number }) => ConnectParams;
+  readonly done: (now: Ms, result: ConnectResult) => void;
+}
+
+export class Connector {
+  readonly #context: NodeContext;
+  readonly #options: ConnectorOptions;
+  readonly #cid: { readonly hi: number; readonly lo: number };
+  #packet: Uint8Array;
+  #attempts = 0;
+  #retryMs = RETRY_MS_FIRST;
+  #retryAt: Ms;
+  #isDone = false;
+
+  constructor(context: NodeContext, now: Ms, options: ConnectorOptions) {
+    this.#context = context;
+    this.#options = options;
+    const [hi, lo] = context.newConnectionId();
+    this.#cid = { hi, lo };
+    this.#packet = encodeHello({ cid: this.#cid, versions: [WIRE_VERSION] });
+    this.#retryAt = now;
+    this.handleTimeout(now);
+  }
+
+  get to(): Address {
+    return this.#options.to;
+  }
+
+  nextTimeout(): Ms {
+    return this.#isDone ? NEVER : this.#retryAt;
+  }
+
+  handleTimeout(now: Ms): void {
+    if (this.#isDone || now < this.#retryAt) return;
+    if (this.#attempts === ATTEMPTS_MAX) {
+      this.#finish(now, { type: "refused", code: CloseCode.timeout, reason: "no answer", retryMs: RETRY_MS_FIRST });
+      return;
+    }
+    this.#attempts++;
+    this.#context.outbox.send(this.#options.to, this.#packet);
+    this.#retryAt = ms(now + this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+  }
+
+  cancel(): void {
+    this.#isDone = true;
+  }
+
+  /** Takes a handshake packet; false when it is not this attempt's. */
+  handleDatagram(now: Ms, from: Address, data: Uint8Array): boolean {
+    if (this.#isDone || !sameAddress(from, this.#options.to)) return false;
+    switch (data[0]) {
+      case PacketType.COOKIE:
+        return this.#handleCookie(now, data);
+      case PacketType.VERSIONS: {
+        const versions = decodeVersions(data);
+        if (versions === undefined || !this.#isMine(versions.cid)) return false;
+        const reason = `the other side speaks wire versions ${versions.versions.join(", ")}`;
+        this.#finish(now, { type: "refused", code: CloseCode.version, reason, retryMs: 0 });
+        return true;
+      }
+      case PacketType.REFUSE: {
+        const refuse = decodeRefuse(data);
+        if (refuse === undefined || !this.#isMine(refuse.cid)) return false;
+        const { code, reason, retryMs } = refuse;
+        this.#finish(now, { type: "refused", code, reason, retryMs });
+        return true;
+      }
+      case PacketType.ACCEPT:
+        return this.#handleAccept(now, from, data);
+      default:
+        return false;
+    }
+  }
+
+  #handleCookie(now: Ms, data: Uint8Array): boolean {
+    const cookie = decodeCookie(data);
+    if (cookie === undefined || !this.#isMine(cookie.cid)) return false;
+    if (cookie.version !== WIRE_VERSION) return false;
+    this.#packet = encodeConnect({
+      cid: this.#cid,
+      version: WIRE_VERSION,
+      cookie: cookie.cookie,
+      params: this.#options.params(cookie.cookie, this.#cid),
+    });
+    this.#attempts = 0;
+    this.#retryMs = RETRY_MS_FIRST;
+    this.#retryAt = now;
+    this.handleTimeout(now);
+    return true;
+  }
+
+  #handleAccept(now: Ms, from: Address, data: Uint8Array): boolean {
+    const accept = decodeAccept(data);
+    if (accept === undefined || !this.#isMine(accept.cid)) return false;
+    const { hi, lo } = this.#cid;
+    const ids = {
+      localHi: hi,
+      localLo: lo,
+      remoteHi: accept.own.hi,
+      remoteLo: accept.own.lo,
+    };
+    const { host, ack } = this.#options;
+    const session = new Session(this.#context, host, ids, from, now, ack);
+    session.agent = accept.params.agent;
+    this.#context.add(session);
+    this.#finish(now, { type: "open", session, accept });
+    return true;
+  }
+
+  #isMine(cid: { readonly hi: number; readonly lo: number }): boolean {
+    return cid.hi === this.#cid.hi && cid.lo === this.#cid.lo;
+  }
+
+  #finish(now: Ms, result: ConnectResult): void {
+    this.#isDone = true;
+    this.#options.done(now, result);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The reliable, ordered byte stream under a session's control messages (docs/WIRE.md §6): cut into CONTROL packets on
+ * the way out, put together again on the way in. Made only when a session has something to say; an idle neighbour has none.
+ */
+import { ProtocolViolation } from "../base/errors.ts";
+import { serialDiff } from "../base/serial.ts";
+
+/** Bytes of control stream in one CONTROL packet. */
+export const CONTROL_CHUNK_BYTES = 1100;
+/** Sent but unacknowledged, or not yet sent; a receiver that lets this fill up is gone. */
+export const CONTROL_SEND_BYTES_MAX = 256 * 1024;
+/** Received ahead of a hole. */
+export const CONTROL_RECEIVE_BYTES_MAX = 64 * 1024;
+
+interface Chunk {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export class ControlStream {
+  /** Waiting to be sent, or to be sent again: lowest offset first. */
+  readonly #unsent: Chunk[] = [];
+  readonly #inFlight = new Map<number, Chunk>();
+  #sendOffset = 0;
+  #pendingBytes = 0;
+  readonly #ahead = new Map<number, Uint8Array>();
+  #aheadBytes = 0;
+  #receiveOffset = 0;
+
+  /** Whether a chunk waits for `nextChunk`. */
+  get hasUnsent(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  /** Everything written has arrived. */
+  get isSettled(): boolean {
+    return this.#pendingBytes === 0;
+  }
+
+  /** Appends bytes. False, and nothing taken, when CONTROL_SEND_BYTES_MAX would be passed. */
+  write(bytes: Uint8Array): boolean {
+    if (this.#pendingBytes + bytes.length > CONTROL_SEND_BYTES_MAX) return false;
+    for (let at = 0; at < bytes.length; at += CONTROL_CHUNK_BYTES) {
+      const piece = bytes.slice(at, at + CONTROL_CHUNK_BYTES);
+      this.#unsent.push({ offset: this.#sendOffset, bytes: piece });
+      this.#sendOffset = (this.#sendOffset + piece.length) >>> 0;
+    }
+    this.#pendingBytes += bytes.length;
+    return true;
+  }
+
+  /** The next chunk to put into a packet; it counts as in flight from then on. */
+  nextChunk(): Chunk | undefined {
+    const chunk = this.#unsent.shift();
+    if (chunk !== undefined) this.#inFlight.set(chunk.offset, chunk);
+    return chunk;
+  }
+
+  handleAcked(offset: number): void {
+    const chunk = this.#inFlight.get(offset);
+    if (chunk !== undefined) {
+      this.#inFlight.delete(offset);
+      this.#pendingBytes -= chunk.bytes.length;
+      return;
+    }
+    const waiting = this.#unsent.findIndex((c) => c.offset === offset);
+    if (waiting < 0) return; /* acknowledged before, under another packet number */
+    this.#pendingBytes -= (this.#unsent[waiting] as Chunk).bytes.length;
+    this.#unsent.splice(waiting, 1);
+  }
+
+  handleLost(offset: number): void {
+    const chunk = this.#inFlight.get(offset);
+    if (chunk === undefined) return;
+    this.#inFlight.delete(offset);
+    this.#unsent.unshift(chunk);
+  }
+
+  /**
+   * Takes the bytes of one CONTROL packet and hands those that are in order to `deliver`.
+   * @throws ProtocolViolation when more than CONTROL_RECEIVE_BYTES_MAX lie ahead of a hole.
+   */
+  receive(offset: number, bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): void {
+    const distance = serialDiff(offset, this.#receiveOffset);
+    if (distance > 0) return this.#keepAhead(offset, bytes, distance);
+    if (distance + bytes.length <= 0) return; /* all of it is old */
+    const fresh = bytes.subarray(-distance);
+    this.#receiveOffset = (this.#receiveOffset + fresh.length) >>> 0;
+    deliver(fresh);
+    for (;;) {
+      const next = this.#ahead.get(this.#receiveOffset);
+      if (next === undefined) return;
+      this.#ahead.delete(this.#receiveOffset);
+      this.#aheadBytes -= next.length;
+      this.#receiveOffset = (this.#receiveOffset + next.length) >>> 0;
+      deliver(next);
+    }
+  }
+
+  #keepAhead(offset: number, bytes: Uint8Array, distance: number): void {
+    if (bytes.length === 0 || this.#ahead.has(offset)) return;
+    if (distance + bytes.length > CONTROL_RECEIVE_BYTES_MAX) {
+      throw new ProtocolViolation("limit", "control stream: more than 64 KiB ahead of a hole");
+    }
+    if (this.#aheadBytes + bytes.length > CONTROL_RECEIVE_BYTES_MAX) {
+      throw new ProtocolViolation("limit", "control stream: more than 64 KiB kept ahead of a hole");
+    }
+    this.#ahead.set(offset, bytes.slice());
+    this.#aheadBytes += bytes.length;
+  }
+}
