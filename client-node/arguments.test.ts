@@ -21,7 +21,7 @@ describe("stream URL", () => {
   test("has a port of its own when none is written, and takes IPv6 in brackets", () => {
     expect(parseShoalUrl("shoal://[::1]/live/x")).toEqual({
       host: "::1",
-      port: 7900,
+      port: 4935,
       stream: "live/x",
     });
   });

@@ -18,10 +18,10 @@ export interface ShoalUrl {
 }
 
 /** Port an edge listens on when the URL names none. */
-export const DEFAULT_EDGE_PORT = 7900;
+export const DEFAULT_EDGE_PORT = 4935;
 
 const STREAM_NAME = /^live\/[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
-const URL_EXAMPLE = "shoal://edge.example.net:7900/live/NAME";
+const URL_EXAMPLE = "shoal://edge.example.net:4935/live/NAME";
 
 /** Whether `name` is a stream's name as this program accepts it: `live/` and 1..100 plain characters. */
 export function isStreamName(name: string): boolean {

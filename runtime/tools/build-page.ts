@@ -1,0 +1,28 @@
+/**
+ * Makes the player page's texts: bundles the page's TypeScript with mpegts.js into one script and puts it, the page and
+ * its style into `build/` as `.txt`, where player-page.ts embeds them. The same sources give the same bytes.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "../..");
+const PAGE = join(ROOT, "runtime/media/page");
+
+/** Builds the three texts into `out`. @throws Error with the bundler's messages. */
+export async function buildPage(out: string = join(ROOT, "build")): Promise<void> {
+  await mkdir(out, { recursive: true });
+  const bundle = await Bun.build({
+    entrypoints: [join(PAGE, "main.ts")],
+    target: "browser",
+    format: "iife",
+    minify: true,
+    throw: false,
+  });
+  const script = bundle.outputs[0];
+  if (!bundle.success || !script) throw new Error(bundle.logs.join("\n"));
+  await Bun.write(join(out, "player.js.txt"), await script.text());
+  await Bun.write(join(out, "player.html.txt"), Bun.file(join(PAGE, "player.html")));
+  await Bun.write(join(out, "player.css.txt"), Bun.file(join(PAGE, "player.css")));
+}
+
+if (import.meta.main) await buildPage();
