@@ -33,4 +33,6 @@ export interface NodeEnvironment {
   readonly hot: import("../core/hot-path.ts").HotPath;
   /** Unpredictable on a real node (connection ids, cookies' secret); seeded in the simulator. */
   readonly random: import("../base/prng.ts").Random;
+  /** Rises with each start of the program (seconds of the wall clock do), u32: new encoder runs get epochs from here on. */
+  readonly bootEpoch: number;
 }
