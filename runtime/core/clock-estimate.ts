@@ -33,7 +33,7 @@ export class ClockEstimate {
    * A ping's round: sent at `sent` and answered at `received` by the local clock, arrived at `peerReceived` and answered
    * at `peerSent` by the peer's (units). Returns false, and learns nothing, when the four cannot belong together.
    */
-  sample(sent: Ms, peerReceived: number, peerSent: number, received: Ms): boolean {
+  addSample(sent: Ms, peerReceived: number, peerSent: number, received: Ms): boolean {
     const heldMs = ((peerSent - peerReceived) | 0) / 10;
     const rtt = received - sent - heldMs;
     if (!(heldMs >= 0 && rtt >= -ROUNDING_MS)) return false;
