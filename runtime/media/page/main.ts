@@ -107,7 +107,7 @@ async function refreshStreams(): Promise<void> {
     else if (!names.includes(figures.stream)) show(list.default);
   }
   known = names;
-  showStreams(names);
+  showStreams([...new Set([...names, figures.stream])]);
 }
 
 function showStreams(names: readonly string[]): void {
