@@ -1,0 +1,100 @@
+/** The shapes of /api/v1, for checking what goes out and for its OpenAPI description. */
+import { z } from "@hono/zod-openapi";
+
+const count = z.number().int().nonnegative();
+
+export const Session = z
+  .object({
+    kind: z.enum(["peer", "http"]).openapi({ description: "A peer over UDP, or a reader of HTTP-FLV" }),
+    address: z.string().openapi({ example: "198.51.100.7:40112" }),
+    agent: z.string().openapi({ description: "What it says it is; empty for HTTP" }),
+    connectedSeconds: z.number().nonnegative(),
+    rttMs: z.number().nullable().openapi({ description: "null over HTTP, where it is not known" }),
+    lossRate: z.number().nullable(),
+    bytesOut: count,
+    queuedBytes: count,
+    packetsLost: count.nullable(),
+    packetsResent: count.nullable(),
+    rateBps: z.number().nullable().openapi({ description: "What may be sent to it at present; 0 = not limited so far" }),
+  })
+  .openapi("Session");
+
+export const Stream = z
+  .object({
+    name: z.string().openapi({ example: "live/news" }),
+    epoch: count.openapi({ description: "Rises with each run of the encoder" }),
+    publisher: z.string().openapi({ description: "Where it comes from" }),
+    liveSeconds: z.number().nonnegative(),
+    codecs: z.string(),
+    viewers: count.openapi({ description: "Peers over UDP" }),
+    httpViewers: count.openapi({ description: "Readers of HTTP-FLV" }),
+    bitrateKbps: z.number(),
+    groupMs: z.number().openapi({ description: "Length of the group of pictures" }),
+    framesIn: count,
+    bytesIn: count,
+    bytesOut: count,
+    bufferedBytes: count,
+    packetsLost: count,
+    packetsResent: count,
+    framesDropped: count,
+  })
+  .openapi("Stream");
+
+export const StreamList = z.object({ streams: z.array(Stream) }).openapi("StreamList");
+export const StreamDetail = Stream.extend({
+  sessions: z.array(Session),
+}).openapi("StreamDetail");
+
+export const Stats = z
+  .object({
+    version: z.string(),
+    uptimeSeconds: z.number(),
+    ready: z.boolean(),
+    sessions: count,
+    viewers: count,
+    httpViewers: count,
+    publishers: count,
+    datagramsIn: count,
+    datagramsOut: count,
+    bytesIn: count,
+    bytesOut: count,
+    httpBytesOut: count,
+    datagramsRefused: count,
+    handshakesRefused: count,
+    mediaMemoryUsedBytes: count,
+    mediaMemoryBytes: count,
+  })
+  .openapi("Stats");
+
+export const Failure = z.object({ error: z.string() }).openapi("Error");
+export const Kicked = z.object({ kicked: z.string() }).openapi("Kicked");
+
+export const StreamParam = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(384)
+    .openapi({
+      param: { name: "name", in: "path" },
+      description: "Stream name, its slashes written %2F",
+      example: "live%2Fnews",
+    }),
+});
+
+export const SessionParam = StreamParam.extend({
+  address: z
+    .string()
+    .min(1)
+    .max(64)
+    .openapi({ param: { name: "address", in: "path" }, example: "198.51.100.7:40112" }),
+});
+
+export const LimitQuery = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(100)
+    .openapi({ param: { name: "limit", in: "query" }, description: "Sessions to list at most" }),
+});

@@ -1,0 +1,110 @@
+/** Every metric of the edge: name, kind, meaning, and where its value comes from. docs/METRICS.md lists the same. */
+import type { EdgeStats, EdgeStreamStats } from "../../runtime/node/api.ts";
+import type { FlvTotals } from "./flv-fanout.ts";
+
+/** What one scrape shows; taken once, so that its figures agree with each other. */
+export interface Snapshot {
+  readonly edge: EdgeStats;
+  readonly streams: readonly EdgeStreamStats[];
+  readonly readersOf: (stream: string) => number;
+  readonly readers: number;
+  readonly flv: FlvTotals;
+  readonly ready: boolean;
+  readonly version: string;
+  readonly hotPath: string;
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  /** Unix time. */
+  readonly startedSeconds: number;
+}
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly samples: (from: Snapshot) => readonly Sample[];
+}
+
+export interface Sample {
+  readonly labels: Record<string, string>;
+  readonly value: number;
+}
+
+type Kind = "counter" | "gauge";
+
+function ofEdge(name: string, kind: Kind, help: string, value: (from: Snapshot) => number): MetricDefinition {
+  const samples = (from: Snapshot) => [{ labels: {}, value: value(from) }];
+  return { name: `shoal_edge_${name}`, kind, help, labels: [], samples };
+}
+
+function ofStream(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (stream: EdgeStreamStats, from: Snapshot) => number,
+): MetricDefinition {
+  const samples = (from: Snapshot) =>
+    from.streams.map((stream) => ({ labels: { stream: stream.name }, value: value(stream, from) }));
+  return { name: `shoal_edge_stream_${name}`, kind, help, labels: ["stream"], samples };
+}
+
+const info: MetricDefinition = {
+  name: "shoal_edge_info",
+  kind: "gauge",
+  help: "Always 1; the version and the hot path in use",
+  labels: ["version", "hot_path"],
+  samples: (from) => [{ labels: { version: from.version, hot_path: from.hotPath }, value: 1 }],
+};
+
+export const metricList: readonly MetricDefinition[] = [
+  info,
+  ofEdge("ready", "gauge", "1 while new viewers and publishers are taken, else 0", (s) => Number(s.ready)),
+  ofEdge("start_time_seconds", "gauge", "Start of the process, Unix time", (s) => s.startedSeconds),
+  ofEdge("resident_memory_bytes", "gauge", "Resident memory of the process", (s) => s.residentBytes),
+  ofEdge("cpu_seconds_total", "counter", "CPU time of the process, user and system", (s) => s.cpuSeconds),
+  ofEdge("media_memory_used_bytes", "gauge", "Media memory in use", (s) => s.edge.payloadBytesUsed),
+  ofEdge("media_memory_bytes", "gauge", "Media memory in all", (s) => s.edge.payloadBytesTotal),
+  ofEdge("streams", "gauge", "Streams that are live", (s) => s.streams.length),
+  ofEdge("sessions", "gauge", "UDP sessions that stand", (s) => s.edge.sessions),
+  ofEdge("viewers", "gauge", "Viewers served over UDP", (s) => s.edge.viewers),
+  ofEdge("publishers", "gauge", "Publishers connected", (s) => s.edge.publishers),
+  ofEdge("received_datagrams_total", "counter", "Datagrams received", (s) => s.edge.datagramsIn),
+  ofEdge("sent_datagrams_total", "counter", "Datagrams sent", (s) => s.edge.datagramsOut),
+  ofEdge("received_bytes_total", "counter", "UDP payload received", (s) => s.edge.bytesIn),
+  ofEdge("sent_bytes_total", "counter", "UDP payload sent", (s) => s.edge.bytesOut),
+  ofEdge(
+    "refused_datagrams_total",
+    "counter",
+    "Datagrams that were garbage, of no session, or against the protocol",
+    (s) => s.edge.datagramsRefused,
+  ),
+  ofEdge("refused_handshakes_total", "counter", "Sessions refused", (s) => s.edge.handshakesRefused),
+  ofEdge("http_readers", "gauge", "HTTP-FLV readers", (s) => s.readers),
+  ofEdge("http_readers_total", "counter", "HTTP-FLV readers since start", (s) => s.flv.opened),
+  ofEdge("http_readers_cut_total", "counter", "HTTP-FLV readers cut for taking nothing", (s) => s.flv.cut),
+  ofEdge("http_sent_bytes_total", "counter", "HTTP-FLV bytes handed to sockets", (s) => s.flv.bytesOut),
+  ofEdge("http_dropped_tags_total", "counter", "HTTP-FLV tags dropped for slow readers", (s) => s.flv.tagsDropped),
+  ofStream("viewers", "gauge", "Viewers of the stream over UDP", (stream) => stream.viewers),
+  ofStream("http_readers", "gauge", "HTTP-FLV readers of the stream", (stream, s) => s.readersOf(stream.name)),
+  ofStream("frames_total", "counter", "Frames received in this epoch", (stream) => stream.framesIn),
+  ofStream("received_bytes_total", "counter", "Media received", (stream) => stream.bytesIn),
+  ofStream("sent_bytes_total", "counter", "Media sent over UDP", (stream) => stream.bytesOut),
+  ofStream("bitrate_bps", "gauge", "Bitrate of the stream, bit/s", (stream) => stream.bitrateKbps * 1000),
+  ofStream("group_seconds", "gauge", "Length of the group of pictures", (stream) => stream.groupMs / 1000),
+  ofStream("buffered_bytes", "gauge", "Media kept of the stream", (stream) => stream.bufferedBytes),
+  ofStream("lost_packets_total", "counter", "Packets lost on the way", (stream) => stream.packetsLost),
+  ofStream("resent_packets_total", "counter", "Packets sent again", (stream) => stream.packetsResent),
+  ofStream(
+    "dropped_frames_total",
+    "counter",
+    "Frames not sent, for want of time or capacity",
+    (stream) => stream.framesDropped,
+  ),
+];
+
+/** The row of docs/METRICS.md. */
+export function metricRow(definition: MetricDefinition): string {
+  const labels = definition.labels.map((label) => `\`${label}\``).join(", ") || "–";
+  return `| \`${definition.name}\` | ${definition.kind} | ${labels} | ${definition.help} |`;
+}

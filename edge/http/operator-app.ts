@@ -1,0 +1,166 @@
+/** What operators reach: the API with its OpenAPI description, metrics, health and readiness. */
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import type { z } from "zod";
+import type { EdgeStreamStats } from "../../runtime/node/api.ts";
+import type { Ms } from "../../runtime/base/time.ts";
+import * as shapes from "./api-schema.ts";
+import { type GuardOptions, guard } from "./guard.ts";
+import type { Metrics, MetricsSource } from "./metrics.ts";
+
+export interface OperatorAppOptions extends MetricsSource {
+  readonly guard: GuardOptions;
+  readonly metrics: Metrics;
+  readonly onKick: (stream: string, from: string | undefined) => void;
+}
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  content: { "application/json": { schema } },
+  description,
+});
+const missing = json(shapes.Failure, "No such stream or session");
+const refused = json(shapes.Failure, "Host or Origin is not allowed");
+
+const listStreams = createRoute({
+  method: "get",
+  path: "/api/v1/streams",
+  summary: "All live streams",
+  responses: { 200: json(shapes.StreamList, "Live streams"), 403: refused },
+});
+const showStream = createRoute({
+  method: "get",
+  path: "/api/v1/streams/{name}",
+  summary: "One stream, and who watches it",
+  request: { params: shapes.StreamParam, query: shapes.LimitQuery },
+  responses: { 200: json(shapes.StreamDetail, "The stream"), 403: refused, 404: missing },
+});
+const kickStream = createRoute({
+  method: "delete",
+  path: "/api/v1/streams/{name}",
+  summary: "Ends a stream: its publisher is disconnected (and may come back)",
+  request: { params: shapes.StreamParam },
+  responses: { 200: json(shapes.Kicked, "Ended"), 403: refused, 404: missing },
+});
+const kickSession = createRoute({
+  method: "delete",
+  path: "/api/v1/streams/{name}/sessions/{address}",
+  summary: "Disconnects one viewer",
+  request: { params: shapes.SessionParam },
+  responses: { 200: json(shapes.Kicked, "Disconnected"), 403: refused, 404: missing },
+});
+const showStats = createRoute({
+  method: "get",
+  path: "/api/v1/stats",
+  summary: "Figures of the whole edge",
+  responses: { 200: json(shapes.Stats, "Figures"), 403: refused },
+});
+
+export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
+  const { host, fanout } = options;
+  const app = new OpenAPIHono({
+    defaultHook: (result, context) => {
+      if (!result.success) return context.json({ error: describe(result.error) }, 400);
+      return undefined;
+    },
+  });
+  app.use(guard(options.guard));
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => {
+    return options.ready() ? context.text("ready\n") : context.text("not ready: starting or draining\n", 503);
+  });
+  app.get("/metrics", async (context) => {
+    return context.body(await options.metrics.scrape(), 200, { "content-type": options.metrics.contentType });
+  });
+  app.openapi(listStreams, (context) => {
+    const now = host.now();
+    const streams = host.edge.streams(now).map((stream) => streamShape(options, stream));
+    return context.json({ streams }, 200);
+  });
+  app.openapi(showStream, (context) => {
+    const { name } = context.req.valid("param");
+    const now = host.now();
+    const stream = host.edge.streams(now).find((candidate) => candidate.name === name);
+    if (stream === undefined) return context.json(noStream(name), 404);
+    const { limit } = context.req.valid("query");
+    const sessions = sessionShapes(options, name, limit, now);
+    return context.json({ ...streamShape(options, stream), sessions }, 200);
+  });
+  app.openapi(kickStream, (context) => {
+    const { name } = context.req.valid("param");
+    if (!host.command((edge, now) => edge.kick(now, name))) return context.json(noStream(name), 404);
+    options.onKick(name, undefined);
+    return context.json({ kicked: name }, 200);
+  });
+  app.openapi(kickSession, (context) => {
+    const { name, address } = context.req.valid("param");
+    const kicked = fanout.kick(name, address) || host.command((edge, now) => edge.kick(now, name, address));
+    if (!kicked) return context.json({ error: `${address} does not watch ${name}` }, 404);
+    options.onKick(name, address);
+    return context.json({ kicked: address }, 200);
+  });
+  app.openapi(showStats, (context) => context.json(statsShape(options), 200));
+  app.doc31("/api/v1/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "Shoal edge", version: options.version, description: "Streams, viewers and figures of one edge" },
+  });
+  app.notFound((context) => context.json({ error: "no such path; see /api/v1/openapi.json" }, 404));
+  return app;
+}
+
+function noStream(name: string): z.input<typeof shapes.Failure> {
+  return { error: `the stream ${name} is not live here` };
+}
+
+function describe(error: { readonly issues: readonly { path: PropertyKey[]; message: string }[] }): string {
+  return error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+}
+
+function streamShape(options: OperatorAppOptions, stream: EdgeStreamStats): z.input<typeof shapes.Stream> {
+  const { sinceMs, ...figures } = stream;
+  return {
+    ...figures,
+    liveSeconds: sinceMs / 1000,
+    httpViewers: options.fanout.readersOf(stream.name).length,
+  };
+}
+
+function sessionShapes(
+  { host, fanout }: OperatorAppOptions,
+  stream: string,
+  limit: number,
+  now: Ms,
+): z.input<typeof shapes.Session>[] {
+  const peers = host.edge.viewers(now, stream, limit).map(({ sinceMs, bytesIn: _, ...link }) => ({
+    kind: "peer" as const,
+    ...link,
+    connectedSeconds: sinceMs / 1000,
+  }));
+  const readers = fanout.readersOf(stream).slice(0, Math.max(0, limit - peers.length));
+  const http = readers.map((reader) => ({
+    kind: "http" as const,
+    address: reader.from,
+    agent: "",
+    connectedSeconds: (now - reader.sinceMs) / 1000,
+    rttMs: null,
+    lossRate: null,
+    bytesOut: reader.bytesOut,
+    queuedBytes: reader.queuedBytes,
+    packetsLost: null,
+    packetsResent: null,
+    rateBps: null,
+  }));
+  return [...peers, ...http];
+}
+
+function statsShape({ host, fanout, version, ready }: OperatorAppOptions): z.input<typeof shapes.Stats> {
+  const { payloadBytesUsed, payloadBytesTotal, ...figures } = host.edge.stats(host.now());
+  return {
+    version,
+    uptimeSeconds: process.uptime(),
+    ready: ready(),
+    ...figures,
+    httpViewers: fanout.readerCount,
+    httpBytesOut: fanout.totals().bytesOut,
+    mediaMemoryUsedBytes: payloadBytesUsed,
+    mediaMemoryBytes: payloadBytesTotal,
+  };
+}

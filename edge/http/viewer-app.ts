@@ -1,0 +1,99 @@
+/** What viewers reach: status page, player page, HTTP-FLV. Anyone may read it, from any web page. */
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import type { EdgeHost } from "../host.ts";
+import { assets, CONTENT_SECURITY_POLICY, playerPage, type StatusRow, statusPage } from "../pages/pages.ts";
+import type { FlvFanout } from "./flv-fanout.ts";
+import type { GoneReason } from "./flv-reader.ts";
+
+export interface ViewerAppOptions {
+  readonly host: EdgeHost;
+  readonly fanout: FlvFanout;
+  /** The edge takes nobody new any more. */
+  readonly draining: () => boolean;
+  readonly onReader: (change: "joined" | GoneReason, stream: string, from: string) => void;
+}
+
+/** What the listener knows of a request. Absent when the app is called without a socket. */
+export interface RequestBindings {
+  readonly from?: string;
+  /** Closes the connection even if the other side takes nothing. */
+  readonly cut?: () => void;
+}
+
+type Env = { Bindings: RequestBindings };
+
+const FLV_HEADERS = { "content-type": "video/x-flv", "cache-control": "no-store", "x-content-type-options": "nosniff" };
+/** Assets change only with the program. */
+const ASSET_CACHE = "public, max-age=300";
+
+export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(cors({ origin: "*", allowMethods: ["GET", "HEAD"] }));
+  app.get("/", (context) => context.html(statusPage(statusRows(options)), 200, pageHeaders()));
+  app.get("/status.json", (context) => {
+    return context.json({ streams: statusRows(options) }, 200, { "cache-control": "no-store" });
+  });
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/assets/:file", (context) => {
+    const asset = assets.get(context.req.param("file"));
+    if (asset === undefined) return context.notFound();
+    return context.body(asset.text, 200, { "content-type": asset.type, "cache-control": ASSET_CACHE });
+  });
+  app.get("/*", (context) => {
+    const path = decodePath(context.req.path);
+    if (path === undefined || !/^[^/]+\/./.test(path)) return context.notFound();
+    if (path.endsWith(".flv")) return serveFlv(context, options, path.slice(0, -".flv".length));
+    return context.html(playerPage(path.replace(/\/$/, "")), 200, pageHeaders());
+  });
+  app.notFound((context) => context.text("There is nothing here. The list of live streams is at /\n", 404));
+  return app;
+}
+
+/** Live streams, for the status page. */
+export function statusRows({ host, fanout }: Pick<ViewerAppOptions, "host" | "fanout">): StatusRow[] {
+  return host.edge.streams(host.now()).map((stream) => ({
+    name: stream.name,
+    codecs: stream.codecs,
+    bitrateKbps: stream.bitrateKbps,
+    viewers: stream.viewers,
+    httpViewers: fanout.readersOf(stream.name).length,
+    ageSeconds: stream.sinceMs / 1000,
+  }));
+}
+
+function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: string): Response {
+  const { host, fanout } = options;
+  if (options.draining()) return context.text("This edge is shutting down.\n", 503, { "retry-after": "1" });
+  if (!host.edge.streams(host.now()).some((live) => live.name === stream)) {
+    return context.text(`The stream ${stream} is not live here.\n`, 404);
+  }
+  if (context.req.method === "HEAD") return context.body(null, 200, FLV_HEADERS);
+  const from = context.env?.from ?? "unknown";
+  const reader = fanout.open(stream, from, (why) => {
+    if (why !== "left") context.env?.cut?.();
+    options.onReader(why, stream, from);
+  });
+  if (reader === "overloaded") {
+    return context.text("This edge has as many HTTP readers as it may have.\n", 503, { "retry-after": "5" });
+  }
+  options.onReader("joined", stream, from);
+  return context.body(reader.body, 200, FLV_HEADERS);
+}
+
+/** The path without its leading slash; undefined when it is not UTF-8. */
+function decodePath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path.slice(1));
+  } catch {
+    return undefined;
+  }
+}
+
+function pageHeaders(): Record<string, string> {
+  return {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  };
+}
