@@ -19,6 +19,8 @@ export class FlvReader {
   lastTimestampMs = 0;
   /** Decoding time of its first frame, ms. */
   startMs = 0;
+  /** Closes the connection of a player that takes nothing, which its stream alone can't. */
+  cutConnection: (() => void) | undefined;
   /** Tags left out because it was behind. */
   tagsDropped = 0;
   readonly #onGone: (reader: FlvReader) => void;
@@ -102,6 +104,7 @@ export class FlvReader {
     const controller = this.#controller;
     this.#leave();
     controller?.error(new Error("the player does not keep up"));
+    this.cutConnection?.();
   }
 
   #give(bytes: Uint8Array): void {

@@ -39,11 +39,17 @@ export interface HttpAppOptions {
   readonly streams: HttpStreams;
 }
 
+/** What the listener knows of a request; absent when the app is called without a socket. */
+export interface HttpBindings {
+  readonly outgoing?: { destroy(): unknown };
+}
+type Env = { Bindings: HttpBindings };
+
 const NO_STORE = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 const FLV_HEADERS = { "content-type": "video/x-flv", ...NO_STORE };
 
-export function createHttpApp({ listenHost, streams }: HttpAppOptions): Hono {
-  const app = new Hono();
+export function createHttpApp({ listenHost, streams }: HttpAppOptions): Hono<Env> {
+  const app = new Hono<Env>();
   app.use(guard(listenHost));
   for (const path of ["/", "/player.css", "/player.js"]) {
     app.get(path, (context) => serveAsset(context, playerAsset(path) as PageAsset));
@@ -69,14 +75,18 @@ export function createHttpApp({ listenHost, streams }: HttpAppOptions): Hono {
   return app;
 }
 
-function serveAsset(context: Context, asset: PageAsset): Response {
+function serveAsset(context: Context<Env>, asset: PageAsset): Response {
   if (context.req.header("if-none-match") === asset.headers["etag"]) {
     return context.body(null, 304, { ...asset.headers });
   }
   return context.body(asset.body, 200, { ...asset.headers });
 }
 
-async function serveFlv(context: Context, streams: HttpStreams, name: string): Promise<Response> {
+async function serveFlv(
+  context: Context<Env>,
+  streams: HttpStreams,
+  name: string,
+): Promise<Response> {
   if (context.req.method === "HEAD") return context.body(null, 200, FLV_HEADERS);
   const stream = streams.acquire(name);
   if (!stream) {
@@ -84,7 +94,10 @@ async function serveFlv(context: Context, streams: HttpStreams, name: string): P
   }
   const page = context.req.query("page") === "1";
   const reader = await stream.openReader(page, context.req.raw.signal);
-  if (!("refused" in reader)) return context.body(reader.body, 200, FLV_HEADERS);
+  if (!("refused" in reader)) {
+    reader.cutConnection = () => context.env?.outgoing?.destroy();
+    return context.body(reader.body, 200, FLV_HEADERS);
+  }
   switch (reader.refused) {
     case "not live":
       return context.text(`${name}: ${reader.detail}\n`, 404, NO_STORE);
