@@ -109,15 +109,15 @@ export function decodeVersions(data: Uint8Array): VersionsPacket | undefined {
 export interface ConnectParams {
   readonly role: Role;
   /** The stream to publish or watch. */
-  readonly stream?: string | undefined;
-  /** A publisher's, u32. */
-  readonly epoch?: number | undefined;
-  /** 32 B, cookie.ts `proofOf`. */
-  readonly proof?: Uint8Array | undefined;
+  readonly stream: string;
   /** Program and version, ≤ 64 characters. */
   readonly agent: string;
-  /** 8 B, the same for all sessions of a node. */
-  readonly node?: Uint8Array | undefined;
+  /** 8 B, the same for all sessions of a node's life. */
+  readonly node: Uint8Array;
+  /** A publisher's, u32. */
+  readonly epoch?: number | undefined;
+  /** A publisher's, 32 B: cookie.ts `proofOf`. */
+  readonly proof?: Uint8Array | undefined;
 }
 
 export interface ConnectPacket extends CookiePacket {
@@ -150,23 +150,24 @@ export function decodeConnect(data: Uint8Array): ConnectPacket | undefined {
 
 function connectParamsOf(fields: Fields): ConnectParams | undefined {
   const role = ROLES.find((known) => known === fields["role"]);
-  const agent = textField(fields, "agent", AGENT_CHARACTERS_MAX);
-  if (role === undefined || agent === undefined) return undefined;
   const stream = textField(fields, "stream", STREAM_NAME_CHARACTERS_MAX);
+  const agent = textField(fields, "agent", AGENT_CHARACTERS_MAX);
+  const node = bytesField(fields, "node", NODE_ID_BYTES);
   const epoch = integerField(fields, "epoch", 0, U32_MAX);
   const proof = bytesField(fields, "proof", PROOF_BYTES);
-  const node = bytesField(fields, "node", NODE_ID_BYTES);
-  const optional = { stream, epoch, proof, node };
-  for (const [name, value] of Object.entries(optional)) {
-    if (value === undefined && fields[name] !== undefined) return undefined;
-  }
-  return { role, agent: printable(agent), ...optional };
+  if (role === undefined || stream === undefined) return undefined;
+  if (agent === undefined || node === undefined) return undefined;
+  if (epoch === undefined && fields["epoch"] !== undefined) return undefined;
+  if (proof === undefined && fields["proof"] !== undefined) return undefined;
+  return { role, stream, agent: printable(agent), node, epoch, proof };
 }
 
 /* ------------------------------------------------------------------ ACCEPT, REFUSE */
 
 export interface AcceptParams {
   readonly agent: string;
+  /** 8 B, the same for all sessions of a node's life. */
+  readonly node: Uint8Array;
   /** The stream that is about to be sent, when the responder knows it already. */
   readonly stream?: StreamInfo | undefined;
 }
@@ -192,11 +193,12 @@ export function decodeAccept(data: Uint8Array): AcceptPacket | undefined {
   if (data[0] !== PacketType.ACCEPT || data.length > MAX_DATAGRAM) return undefined;
   const fields = data.length > 17 ? decodeFields(data.subarray(17)) : undefined;
   const agent = fields === undefined ? undefined : textField(fields, "agent", AGENT_CHARACTERS_MAX);
-  if (fields === undefined || agent === undefined) return undefined;
+  const node = fields === undefined ? undefined : bytesField(fields, "node", NODE_ID_BYTES);
+  if (fields === undefined || agent === undefined || node === undefined) return undefined;
   const map = mapField(fields, "stream");
   const stream = map === undefined ? undefined : streamInfoOf(map);
   if (stream === undefined && fields["stream"] !== undefined) return undefined;
-  const params = { agent: printable(agent), stream };
+  const params = { agent: printable(agent), node, stream };
   return { cid: cidAt(data, 1), own: cidAt(data, 9), params };
 }
 
