@@ -133,8 +133,10 @@ export class Session implements SendPort, HeapMember {
   #lastReceivedAt: Ms;
   #pingAt: Ms;
   #pings = 0;
+  #streamIndex = 0;
   #challenge: { token: Uint8Array; to: Address; at: Ms } | undefined;
-  #receiverZero = Number.NaN;
+  #receiverUnits = -1;
+  #receiverMs = 0;
 
   constructor(
     context: NodeContext,
@@ -156,6 +158,12 @@ export class Session implements SendPort, HeapMember {
     this.#pingAt = now;
     this.handle = context.hot.sessionOpen();
     assert(this.handle > 0, "session: hot path full; admission must have checked");
+  }
+
+  /** The next free index for a stream we send on this session, 1..65535. */
+  nextStreamIndex(): number {
+    this.#streamIndex = (this.#streamIndex % 0xffff) + 1;
+    return this.#streamIndex;
   }
 
   /** Media out; made on first use. */
@@ -330,10 +338,12 @@ export class Session implements SendPort, HeapMember {
     this.address = before;
   }
 
-  /** The receiver's clock in ms from an arbitrary zero, unwrapped. */
+  /** The other side's clock in ms from an arbitrary zero, unwrapped call by call. */
   receiverMs(units: number): number {
-    if (Number.isNaN(this.#receiverZero)) this.#receiverZero = units;
-    return ((units - this.#receiverZero) | 0) / 10;
+    if (this.#receiverUnits < 0) this.#receiverUnits = units;
+    this.#receiverMs += ((units - this.#receiverUnits) | 0) / 10;
+    this.#receiverUnits = units;
+    return this.#receiverMs;
   }
 
   /** Acknowledged or lost packets that are not single fragments. */

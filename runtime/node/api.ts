@@ -103,7 +103,6 @@ export interface EdgeStreamStats {
   readonly bitrateKbps: number;
   readonly groupMs: number;
   readonly bufferedBytes: number;
-  readonly codecs: string;
   readonly packetsLost: number;
   readonly packetsResent: number;
   readonly framesDropped: number;

@@ -1,0 +1,359 @@
+/**
+ * A stream's way into an edge: who publishes it (a session, or an encoder in this process), which run of the encoder is
+ * current, and the whole frames handed to local watchers (HTTP-FLV). A publisher that lost its session resumes its run; one
+ * that started anew begins another; a second one is refused while the first is alive.
+ */
+import { ProtocolViolation } from "../base/errors.ts";
+import type { Ms } from "../base/time.ts";
+import type { SegmentIndex } from "../core/segment-index.ts";
+import type { Session } from "../core/session.ts";
+import { addressKey } from "../wire/address.ts";
+import { CloseCode, closeName } from "../wire/close-code.ts";
+import type { ControlMessage } from "../wire/control.ts";
+import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.ts";
+import type { MediaFrame } from "../wire/frame.ts";
+import type { FragmentHeader } from "../wire/packet.ts";
+import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
+import { EdgeStream } from "./edge-stream.ts";
+import { FrameReader, groupFrames } from "./frame-reader.ts";
+import { Intake, type IntakeListener } from "./intake.ts";
+import type { NodeEnvironment } from "./node.ts";
+import { OwnStream } from "./own-stream.ts";
+import { RateMeter } from "./rate-meter.ts";
+import { streamIdOf } from "./stream-id.ts";
+
+/** A publisher silent for this long is taken for dead when another proves the key. */
+const SILENT_MS = 1000;
+/** A publisher may come back to its run for this long before viewers are told it is over. */
+const RESUME_MS = 10_000;
+/** Groups longer than this make joining slow: the publisher is told. */
+const GROUP_WARN_MS = 4000;
+
+export interface Retention {
+  readonly retainMs: number;
+  readonly groupMsMax: number;
+}
+
+interface Publisher {
+  readonly session: Session | undefined;
+  readonly name: string;
+  readonly since: Ms;
+  readonly node: Uint8Array | undefined;
+}
+
+export class EdgeIngest implements IntakeListener {
+  readonly stream: EdgeStream;
+  readonly #env: NodeEnvironment;
+  readonly #retention: Retention;
+  readonly #emit: (event: EdgeEvent) => void;
+  #publisher: Publisher | undefined;
+  #lastNode: Uint8Array | undefined;
+  #lostAt: Ms | undefined;
+  #lastEpoch: number;
+  #reader: FrameReader | undefined;
+  readonly #meter = new RateMeter();
+  #warnedGroup = false;
+  /** HTTP-FLV readers and the like: `frame` events are made while there are any. */
+  watchers = 0;
+
+  constructor(
+    env: NodeEnvironment,
+    name: string,
+    retention: Retention,
+    emit: (event: EdgeEvent) => void,
+  ) {
+    this.#env = env;
+    this.stream = new EdgeStream(env.hot, name);
+    this.#retention = retention;
+    this.#emit = emit;
+    this.#lastEpoch = env.bootEpoch;
+  }
+
+  get isLive(): boolean {
+    return this.#publisher !== undefined;
+  }
+
+  get isUnused(): boolean {
+    return (
+      this.#publisher === undefined &&
+      this.stream.source === undefined &&
+      this.stream.viewers.size === 0 &&
+      this.watchers === 0
+    );
+  }
+
+  get publisherName(): string {
+    return this.#publisher?.name ?? "nobody";
+  }
+
+  /* ---------------------------------------------------------------- publishers */
+
+  /** Whether a live publisher keeps `node` (its own id; undefined = an encoder in this process) from publishing. */
+  isHeldAgainst(now: Ms, node: Uint8Array | undefined): boolean {
+    const holder = this.#publisher;
+    if (holder === undefined) return false;
+    if (node !== undefined && holder.node !== undefined && sameBytes(node, holder.node)) return false;
+    return holder.session === undefined || now - holder.session.lastReceivedAt < SILENT_MS;
+  }
+
+  /** A proven publisher's session; returns the session it takes the stream from, which is closed. */
+  takeOver(now: Ms, session: Session, node: Uint8Array): Session | undefined {
+    const before = this.#publisher?.session;
+    if (before !== undefined) before.close(now, CloseCode.streamBusy, "taken over by a newer session");
+    const isSame = this.#lastNode !== undefined && sameBytes(this.#lastNode, node);
+    if (!isSame) this.#end(now, CloseCode.done);
+    this.#lastNode = node;
+    this.#lostAt = undefined;
+    this.#publisher = { session, name: addressKey(session.address), since: now, node };
+    return before;
+  }
+
+  publishLocal(now: Ms, from: string): LocalPublisher {
+    this.#end(now, CloseCode.done);
+    this.#lastNode = undefined;
+    this.#lastEpoch = (this.#lastEpoch + 1) >>> 0;
+    const { name } = this.stream;
+    const identity = { name, id: streamIdOf(name), epoch: this.#lastEpoch };
+    const own = new OwnStream(this.#env.hot, identity, this.#retention);
+    own.clock.setLocal(now);
+    this.#publisher = { session: undefined, name: from, since: now, node: undefined };
+    this.#begin(now, own);
+    return {
+      push: (at, frame) => this.#pushLocal(at, own, frame),
+      end: (at) => {
+        if (this.stream.source !== own) return;
+        this.#publisher = undefined;
+        this.#end(at, CloseCode.done);
+      },
+    };
+  }
+
+  #pushLocal(now: Ms, own: OwnStream, frame: MediaFrame): void {
+    if (this.stream.source !== own) return; /* taken away by the operator */
+    for (const segment of own.push(now, frame)) {
+      this.#countFrame(now);
+      for (let i = 0; i < segment.total; i++) {
+        const bytes = i === segment.total - 1 ? segment.lastBytes : segment.fragmentBytes;
+        const number = (segment.first + i) >>> 0;
+        this.#meter.count(now, bytes);
+        this.stream.bytesIn += bytes;
+        this.stream.fanOut(now, number, i, segment.total, segment.flags, bytes);
+      }
+    }
+    this.#readFrames(now);
+  }
+
+  /** The publisher's session is gone: it may come back to its run for a while. */
+  publisherLeft(now: Ms, session: Session, code: CloseCode): void {
+    if (this.#publisher?.session !== session) return;
+    this.#publisher = undefined;
+    if (code === CloseCode.timeout) this.#lostAt = now;
+    else this.#end(now, code);
+  }
+
+  kickPublisher(now: Ms): boolean {
+    if (this.#publisher === undefined) return false;
+    const { session } = this.#publisher;
+    this.#publisher = undefined;
+    session?.close(now, CloseCode.notWanted, "removed by the operator");
+    this.#end(now, CloseCode.notWanted);
+    return true;
+  }
+
+  close(now: Ms): void {
+    this.#publisher = undefined;
+    this.#end(now, CloseCode.shuttingDown);
+  }
+
+  #begin(now: Ms, source: Intake | OwnStream): void {
+    this.stream.begin(now, source);
+    this.#reader = new FrameReader(source.index);
+    this.#warnedGroup = false;
+    const { name: stream, epoch } = source.stream;
+    this.#emit({ type: "streamStarted", stream, epoch, from: this.publisherName });
+  }
+
+  #end(now: Ms, code: CloseCode): void {
+    const source = this.stream.source;
+    this.#lostAt = undefined;
+    if (source === undefined) return;
+    this.#readFrames(now);
+    this.stream.end(now);
+    this.#reader = undefined;
+    const { name: stream, epoch } = source.stream;
+    this.#emit({ type: "streamEnded", stream, epoch, reason: closeName(code) });
+  }
+
+  /* ---------------------------------------------------------------- from sessions */
+
+  handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    if (message.t === "stream") this.#handleStream(now, session, message);
+    else if (message.t === "ended" && session === this.#publisher?.session) {
+      if (session.sinks.delete(message.index)) this.#end(now, CloseCode.done);
+    } else if (message.t === "subscribe") this.#handleSubscribe(session, message);
+  }
+
+  #handleStream(now: Ms, session: Session, message: ControlMessage & { t: "stream" }): void {
+    if (session !== this.#publisher?.session || message.name !== this.stream.name) {
+      throw new ProtocolViolation("unexpected", `stream "${message.name}" on this session`);
+    }
+    const source = this.stream.source;
+    const isResumed = source instanceof Intake && source.stream.epoch === message.epoch;
+    session.sinks.clear();
+    if (isResumed) {
+      session.sinks.set(message.index, source);
+      return;
+    }
+    const { name, id, epoch } = message;
+    const intake = new Intake(this.#env.hot, { name, id, epoch }, this.#retention, this);
+    this.#end(now, CloseCode.done);
+    session.sinks.set(message.index, intake);
+    this.#begin(now, intake);
+  }
+
+  #handleSubscribe(session: Session, message: ControlMessage & { t: "subscribe" }): void {
+    const viewer = this.stream.viewers.get(session);
+    if (viewer === undefined) return;
+    viewer.mask = message.mask;
+    viewer.k = message.k;
+  }
+
+  handleFeedback(session: Session, entry: FeedbackEntry): void {
+    const viewer = this.stream.viewers.get(session);
+    if (viewer === undefined || entry.stream !== viewer.index) return;
+    if (entry.playOutOffsetMs > 0) viewer.playoutMs = entry.playOutOffsetMs;
+    session.queue.handleFrontier(entry.stream, entry.next);
+  }
+
+  handleClock(now: Ms, session: Session, entry: ClockEntry): void {
+    const sink = session.sinks.get(entry.stream);
+    if (!(sink instanceof Intake) || sink !== this.stream.source) return;
+    const isFirst = !sink.clock.ready;
+    sink.clock.told(now, entry.captureOffsetMs, entry.uncertaintyMs, session.clock);
+    if (isFirst && sink.clock.ready) this.stream.sendClocks(now);
+  }
+
+  handleRequest(now: Ms, session: Session, request: RequestPacket): void {
+    const viewer = this.stream.viewers.get(session);
+    if (viewer !== undefined) this.stream.answer(now, viewer, request);
+  }
+
+  handleFresh(now: Ms, intake: Intake, header: FragmentHeader, bytes: number): void {
+    if (intake !== this.stream.source) return;
+    this.#meter.count(now, bytes);
+    this.stream.bytesIn += bytes;
+    const { number, index, total, flags } = header;
+    this.stream.fanOut(now, number, index, total, flags, bytes);
+  }
+
+  handleWhole(now: Ms, intake: Intake): void {
+    if (intake !== this.stream.source) return;
+    this.#countFrame(now);
+    this.#readFrames(now);
+  }
+
+  #countFrame(now: Ms): void {
+    this.stream.framesIn++;
+    const source = this.stream.source;
+    if (this.#warnedGroup || source === undefined) return;
+    const session = this.#publisher?.session;
+    if (groupMs(source.index, now) <= GROUP_WARN_MS) return;
+    this.#warnedGroup = true;
+    const text = `key frames are over ${GROUP_WARN_MS / 1000} s apart: viewers join slowly`;
+    session?.sendControl(now, { t: "warn", code: "long-group", text });
+  }
+
+  /* ---------------------------------------------------------------- watchers */
+
+  #readFrames(now: Ms): void {
+    const source = this.stream.source;
+    if (this.#reader === undefined || source === undefined) return;
+    if (this.watchers === 0) {
+      this.#reader.skipTo(source.index.next());
+      return;
+    }
+    const { name: stream, epoch } = source.stream;
+    this.#reader.read(now, (frame, groupStart) => {
+      this.#emit({ type: "frame", stream, epoch, frame, groupStart });
+    });
+  }
+
+  currentGroup(): readonly MediaFrame[] {
+    const index = this.stream.source?.index;
+    return index === undefined ? [] : groupFrames(index);
+  }
+
+  /* ---------------------------------------------------------------- housekeeping */
+
+  tick(now: Ms, everyMs: number): void {
+    this.stream.tick(now, everyMs);
+    this.#readFrames(now);
+    if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
+      this.#end(now, CloseCode.timeout);
+    }
+  }
+
+  /** Viewers hear the capture clock, the publisher what its last viewer needs. */
+  shareClocks(now: Ms): void {
+    this.stream.sendClocks(now);
+    const session = this.#publisher?.session;
+    const source = this.stream.source;
+    if (session === undefined || !(source instanceof Intake)) return;
+    for (const stream of session.sinks.keys()) {
+      const playOutOffsetMs = this.stream.playoutMsMax() - session.srttMs() / 2;
+      session.sendFeedback(now, [
+        {
+          stream,
+          playOutOffsetMs,
+          uncertaintyMs: 0,
+          next: source.index.oldest(),
+          bytesPerSecond: Math.round(this.#meter.bytesPerSecond(now)),
+        },
+      ]);
+    }
+  }
+
+  stats(now: Ms): EdgeStreamStats | undefined {
+    const source = this.stream.source;
+    if (source === undefined) return undefined;
+    let [bytesOut, packetsLost, packetsResent, framesDropped] = [0, 0, 0, 0];
+    for (const session of this.stream.viewers.keys()) {
+      bytesOut += session.counters.bytesOut;
+      packetsLost += session.counters.packetsLost;
+      packetsResent += session.counters.packetsResent;
+      framesDropped += session.queue.segmentsDropped;
+    }
+    return {
+      name: this.stream.name,
+      epoch: source.stream.epoch,
+      publisher: this.publisherName,
+      sinceMs: now - (this.#publisher?.since ?? now),
+      viewers: this.stream.viewers.size,
+      framesIn: this.stream.framesIn,
+      bytesIn: this.stream.bytesIn,
+      bytesOut,
+      bitrateKbps: (this.#meter.bytesPerSecond(now) * 8) / 1000,
+      groupMs: groupMs(source.index, now),
+      bufferedBytes: keptBytes(source.index),
+      packetsLost,
+      packetsResent,
+      framesDropped,
+    };
+  }
+}
+
+/** How long ago the current group began. */
+function groupMs(index: SegmentIndex, now: Ms): number {
+  return index.isEmpty ? 0 : Math.max(0, index.ageOf(index.groupStart(), now));
+}
+
+/** Media bytes of the segments kept. */
+function keptBytes(index: SegmentIndex): number {
+  let bytes = 0;
+  for (const segment of index.segmentsFrom(index.oldest())) bytes += segment.header?.size ?? 0;
+  return bytes;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,336 @@
+/**
+ * The edge: takes streams in from publishers (sessions, or encoders in its own process), keeps each stream's last seconds
+ * and current group, and pushes every fragment to its viewers as it arrives. It admits, refuses and says goodbye; what
+ * one stream does lies in edge-stream.ts.
+ */
+import { type Ms, ms, NEVER } from "../base/time.ts";
+import { Acceptor, type Admission } from "../core/acceptor.ts";
+import type { HotPath } from "../core/hot-path.ts";
+import { NodeContext } from "../core/node-context.ts";
+import { Outbox, type Output } from "../core/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../core/session.ts";
+import { Uplink } from "../core/uplink.ts";
+import { type Address, addressKey } from "../wire/address.ts";
+import { CloseCode, closeName } from "../wire/close-code.ts";
+import type { ControlMessage } from "../wire/control.ts";
+import { checkProof } from "../wire/cookie.ts";
+import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.ts";
+import type { MediaFrame } from "../wire/frame.ts";
+import type { ConnectPacket } from "../wire/handshake.ts";
+import { CONNECTED_FROM } from "../wire/packet.ts";
+import type {
+  CloseReason,
+  EdgeCommands,
+  EdgeEvent,
+  EdgeOptions,
+  EdgeStats,
+  EdgeStreamStats,
+  LinkStats,
+  LocalPublisher,
+} from "./api.ts";
+import { EdgeIngest } from "./edge-ingest.ts";
+import { linkStats } from "./link-stats.ts";
+import type { Input, NodeEnvironment } from "./node.ts";
+
+const TICK_MS = 250;
+/** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
+const CLOCK_TICKS = 4;
+const RETRY_BUSY_MS = 1000;
+const RETRY_FULL_MS = 2000;
+
+export class Edge implements EdgeCommands, SessionHost {
+  readonly #hot: HotPath;
+  readonly #options: EdgeOptions;
+  readonly #outbox: Outbox<EdgeEvent>;
+  readonly #context: NodeContext;
+  readonly #acceptor: Acceptor;
+  readonly #ingests = new Map<string, EdgeIngest>();
+  /** Which stream a session belongs to. */
+  readonly #bySession = new Map<Session, EdgeIngest>();
+  readonly #env: NodeEnvironment;
+  readonly #node = new Uint8Array(8);
+  #tickAt: Ms = NEVER;
+  #ticks = 0;
+  #isDraining = false;
+  #datagramsIn = 0;
+  #bytesIn = 0;
+  #viewers = 0;
+
+  constructor(env: NodeEnvironment, options: EdgeOptions) {
+    this.#env = env;
+    this.#hot = env.hot;
+    this.#options = options;
+    this.#outbox = new Outbox(env.hot);
+    const unlimited = Number.POSITIVE_INFINITY;
+    const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
+    this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
+    this.#acceptor = new Acceptor(this.#context, (now, from, connect) =>
+      this.#admit(now, from, connect),
+    );
+    env.random.fill(this.#node);
+  }
+
+  /* ---------------------------------------------------------------- node */
+
+  handleInput(now: Ms, input: Input): void {
+    if (input.kind === "datagram") {
+      const { from, data, slot } = input;
+      this.#datagramsIn++;
+      this.#bytesIn += data.length + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
+      if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
+      else this.#acceptor.handleDatagram(now, from, data);
+    } else {
+      this.#context.handleTimeouts(now);
+      if (now >= this.#tickAt) this.#tick(now);
+    }
+    this.#finish(now);
+  }
+
+  pollOutput(): Output<EdgeEvent> | undefined {
+    return this.#outbox.poll();
+  }
+
+  pollTimeout(): Ms {
+    if (!this.#outbox.isEmpty) return ms(0);
+    return ms(Math.min(this.#context.nextTimeout(), this.#tickAt));
+  }
+
+  #finish(now: Ms): void {
+    this.#context.finish(now);
+    const isIdle = this.#ingests.size === 0;
+    if (isIdle) this.#tickAt = NEVER;
+    else if (this.#tickAt === NEVER) this.#tickAt = ms(now + TICK_MS);
+  }
+
+  #tick(now: Ms): void {
+    this.#tickAt = ms(now + TICK_MS);
+    const isClockDue = ++this.#ticks % CLOCK_TICKS === 0;
+    for (const [name, ingest] of this.#ingests) {
+      ingest.tick(now, TICK_MS);
+      if (isClockDue) ingest.shareClocks(now);
+      if (ingest.isUnused) this.#ingests.delete(name);
+    }
+  }
+
+  /* ---------------------------------------------------------------- admission */
+
+  #admit(now: Ms, from: Address, connect: ConnectPacket): Admission {
+    const { role, stream } = connect.params;
+    const admission = this.#judge(now, from, connect);
+    if ("refuse" in admission) {
+      this.#outbox.event({
+        type: "refused",
+        from: addressKey(from),
+        stream,
+        reason: closeName(admission.refuse),
+        detail: `${role}: ${admission.reason}`,
+      });
+    }
+    return admission;
+  }
+
+  #judge(now: Ms, from: Address, connect: ConnectPacket): Admission {
+    const { role, stream } = connect.params;
+    if (this.#isDraining) return refusal(CloseCode.shuttingDown, "the edge is shutting down", 2000);
+    const key = this.#options.keyOf(stream);
+    if (key === undefined) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
+    if (role === "publisher") return this.#judgePublisher(now, connect, key);
+    if (role !== "viewer") return refusal(CloseCode.badRequest, `role "${role}" not served`, 0);
+    if (this.#viewers >= this.#options.maxViewers) {
+      return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
+    }
+    return this.#accept((session) => {
+      this.#viewers++;
+      this.#ingest(stream).stream.addViewer(now, session);
+      this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
+      return this.#ingest(stream);
+    });
+  }
+
+  #judgePublisher(now: Ms, connect: ConnectPacket, key: string): Admission {
+    const { stream, proof, node } = connect.params;
+    if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
+      return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
+    }
+    const ingest = this.#ingest(stream);
+    if (ingest.isHeldAgainst(now, node)) {
+      const text = `"${stream}" is being published by ${ingest.publisherName}`;
+      return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
+    }
+    return this.#accept((session) => {
+      const before = ingest.takeOver(now, session, node);
+      if (before !== undefined) this.#bySession.delete(before);
+      return ingest;
+    });
+  }
+
+  #accept(opened: (session: Session) => EdgeIngest): Admission {
+    return {
+      accept: { agent: this.#options.agent, node: this.#node },
+      host: this,
+      ack: ACK_FAST,
+      opened: (session) => this.#bySession.set(session, opened(session)),
+    };
+  }
+
+  #ingest(name: string): EdgeIngest {
+    let ingest = this.#ingests.get(name);
+    if (ingest === undefined) {
+      const { retainMs, groupMsMax } = this.#options;
+      const emit = (event: EdgeEvent) => this.#outbox.event(event);
+      ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, emit);
+      this.#ingests.set(name, ingest);
+    }
+    return ingest;
+  }
+
+  /* ---------------------------------------------------------------- session host */
+
+  handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    this.#bySession.get(session)?.handleControl(now, session, message);
+  }
+
+  handleFeedback(_now: Ms, session: Session, entry: FeedbackEntry): void {
+    this.#bySession.get(session)?.handleFeedback(session, entry);
+  }
+
+  handleClock(now: Ms, session: Session, entry: ClockEntry): void {
+    this.#bySession.get(session)?.handleClock(now, session, entry);
+  }
+
+  handleRequest(now: Ms, session: Session, request: RequestPacket): void {
+    this.#bySession.get(session)?.handleRequest(now, session, request);
+  }
+
+  handleAnswer(): void {}
+
+  handleClosed(now: Ms, session: Session, code: CloseCode, _detail: string): void {
+    this.#drop(now, session, code);
+  }
+
+  #drop(now: Ms, session: Session, code: CloseCode): void {
+    const ingest = this.#bySession.get(session);
+    if (ingest === undefined) return;
+    this.#bySession.delete(session);
+    const reason = closeName(code);
+    const from = addressKey(session.address);
+    if (!ingest.stream.removeViewer(session)) {
+      ingest.publisherLeft(now, session, code);
+      return;
+    }
+    this.#viewers--;
+    this.#outbox.event({ type: "viewerLeft", stream: ingest.stream.name, from, reason });
+  }
+
+  /* ---------------------------------------------------------------- commands */
+
+  publishLocal(
+    now: Ms,
+    stream: string,
+    from: string,
+  ): LocalPublisher | { readonly refused: CloseReason } {
+    if (this.#isDraining) return { refused: "shutting down" };
+    if (this.#options.keyOf(stream) === undefined) return { refused: "unknown stream" };
+    const ingest = this.#ingest(stream);
+    if (ingest.isHeldAgainst(now, undefined)) return { refused: "stream busy" };
+    const local = ingest.publishLocal(now, from);
+    this.#finish(now);
+    return {
+      push: (at, frame) => {
+        local.push(at, frame);
+        this.#finish(at);
+      },
+      end: (at) => {
+        local.end(at);
+        this.#finish(at);
+      },
+    };
+  }
+
+  currentGroup(stream: string): readonly MediaFrame[] {
+    return this.#ingests.get(stream)?.currentGroup() ?? [];
+  }
+
+  watchFrames(stream: string, on: boolean): void {
+    if (on) this.#ingest(stream).watchers++;
+    else {
+      const ingest = this.#ingests.get(stream);
+      if (ingest !== undefined && ingest.watchers > 0) ingest.watchers--;
+    }
+  }
+
+  streams(now: Ms): readonly EdgeStreamStats[] {
+    const stats: EdgeStreamStats[] = [];
+    for (const ingest of this.#ingests.values()) {
+      const one = ingest.stats(now);
+      if (one !== undefined) stats.push(one);
+    }
+    return stats;
+  }
+
+  stats(_now: Ms): EdgeStats {
+    let publishers = 0;
+    for (const ingest of this.#ingests.values()) if (ingest.isLive) publishers++;
+    return {
+      sessions: this.#context.sessionCount,
+      viewers: this.#viewers,
+      publishers,
+      datagramsIn: this.#datagramsIn,
+      datagramsOut: this.#outbox.datagrams,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#outbox.bytes,
+      datagramsRefused: this.#context.datagramsRefused,
+      handshakesRefused: this.#acceptor.handshakesRefused,
+      payloadBytesUsed: this.#hot.payloadBytesUsed(),
+      payloadBytesTotal: this.#hot.payloadBytesTotal(),
+    };
+  }
+
+  viewers(now: Ms, stream: string, limit: number): readonly LinkStats[] {
+    const viewers = this.#ingests.get(stream)?.stream.viewers.keys() ?? [];
+    const found: LinkStats[] = [];
+    for (const session of viewers) {
+      if (found.length === limit) break;
+      found.push(linkStats(now, session));
+    }
+    return found;
+  }
+
+  kick(now: Ms, stream: string, from?: string): boolean {
+    const ingest = this.#ingests.get(stream);
+    if (ingest === undefined) return false;
+    const isKicked = from === undefined ? ingest.kickPublisher(now) : this.#kickViewer(now, ingest, from);
+    this.#finish(now);
+    return isKicked;
+  }
+
+  #kickViewer(now: Ms, ingest: EdgeIngest, from: string): boolean {
+    for (const session of ingest.stream.viewers.keys()) {
+      if (addressKey(session.address) !== from) continue;
+      this.#drop(now, session, CloseCode.notWanted);
+      session.close(now, CloseCode.notWanted, "removed by the operator");
+      return true;
+    }
+    return false;
+  }
+
+  drain(_now: Ms): void {
+    this.#isDraining = true;
+  }
+
+  close(now: Ms): void {
+    this.#isDraining = true;
+    for (const session of [...this.#context.sessions()]) {
+      session.close(now, CloseCode.shuttingDown, "the edge is shutting down");
+    }
+    this.#bySession.clear();
+    for (const ingest of this.#ingests.values()) ingest.close(now);
+    this.#ingests.clear();
+    this.#tickAt = NEVER;
+    this.#context.finish(now);
+  }
+}
+
+function refusal(refuse: CloseCode, reason: string, retryMs: number): Admission {
+  return { refuse, reason, retryMs };
+}

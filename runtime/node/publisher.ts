@@ -1,0 +1,208 @@
+/**
+ * The publisher: takes frames from an encoder, cuts them into fragments and sends them to one edge. It keeps the current
+ * group of pictures, so that an edge that comes back (or comes late) gets a point to start from.
+ */
+import { type Ms, ms, NEVER } from "../base/time.ts";
+import type { HotPath } from "../core/hot-path.ts";
+import { NodeContext } from "../core/node-context.ts";
+import { Outbox, type Output } from "../core/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../core/session.ts";
+import { SendClass } from "../core/send-queue.ts";
+import { Uplink } from "../core/uplink.ts";
+import { CloseCode } from "../wire/close-code.ts";
+import type { ControlMessage } from "../wire/control.ts";
+import { proofOf } from "../wire/cookie.ts";
+import type { FeedbackEntry } from "../wire/feedback.ts";
+import type { MediaFrame } from "../wire/frame.ts";
+import { CONNECTED_FROM } from "../wire/packet.ts";
+import type { PublisherCommands, PublisherEvent, PublisherOptions, PublisherStats } from "./api.ts";
+import { linkStats } from "./link-stats.ts";
+import type { Input, NodeEnvironment } from "./node.ts";
+import { OwnStream } from "./own-stream.ts";
+import { streamIdOf } from "./stream-id.ts";
+import { Upstream } from "./upstream.ts";
+
+const BUDGET_MS = 1000;
+const CLOCK_MS = 1000;
+/** What a publisher keeps for an edge that comes back: the current group, at most this. */
+const GROUP_MS_MAX = 12_000;
+
+export class Publisher implements PublisherCommands, SessionHost {
+  readonly #hot: HotPath;
+  readonly #options: PublisherOptions;
+  readonly #outbox: Outbox<PublisherEvent>;
+  readonly #context: NodeContext;
+  #upstream: Upstream | undefined;
+  #stream: OwnStream;
+  /** Index under which the current session knows the current epoch; 0 = none. */
+  #index = 0;
+  #clockAt: Ms = NEVER;
+  /** What the edge says its last viewer needs, ms after capture. */
+  #playoutMs: number;
+  #framesAccepted = 0;
+  readonly #node = new Uint8Array(8);
+
+  constructor(env: NodeEnvironment, options: PublisherOptions) {
+    this.#hot = env.hot;
+    this.#options = options;
+    this.#outbox = new Outbox(env.hot);
+    const uplink = new Uplink({ rateBpsInitial: 20e6, rateBpsMax: Number.POSITIVE_INFINITY });
+    this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
+    this.#playoutMs = options.budgetMs ?? BUDGET_MS;
+    env.random.fill(this.#node);
+    this.#stream = this.#newStream(env.bootEpoch);
+  }
+
+  #newStream(epoch: number): OwnStream {
+    const name = this.#options.stream;
+    const identity = { name, id: streamIdOf(name), epoch };
+    return new OwnStream(this.#hot, identity, { retainMs: 2000, groupMsMax: GROUP_MS_MAX });
+  }
+
+  /* ---------------------------------------------------------------- commands */
+
+  push(now: Ms, frame: MediaFrame): void {
+    this.#framesAccepted++;
+    const session = this.#upstream?.session;
+    for (const segment of this.#stream.push(now, frame)) {
+      if (session === undefined || this.#index === 0) continue;
+      segment.stream = this.#index;
+      segment.deadlineMs = now + this.#playoutMs;
+      segment.sendClass = SendClass.push;
+      session.queue.enqueueSegment(now, segment);
+    }
+    this.#context.finish(now);
+  }
+
+  newEpoch(now: Ms): void {
+    const session = this.#upstream?.session;
+    if (session !== undefined && this.#index !== 0) {
+      session.sendControl(now, { t: "ended", index: this.#index, next: this.#stream.index.next() });
+      session.queue.dropStream(this.#index);
+      session.sources.delete(this.#index);
+    }
+    const epoch = (this.#stream.stream.epoch + 1) >>> 0;
+    this.#stream.close();
+    this.#stream = this.#newStream(epoch);
+    this.#announce(now);
+    this.#context.finish(now);
+  }
+
+  close(now: Ms): void {
+    const session = this.#upstream?.session;
+    if (session !== undefined && this.#index !== 0) {
+      session.sendControl(now, { t: "ended", index: this.#index, next: this.#stream.index.next() });
+    }
+    this.#upstream?.close(now);
+    this.#context.finish(now);
+  }
+
+  stats(now: Ms): PublisherStats {
+    const session = this.#upstream?.session;
+    return {
+      stream: this.#options.stream,
+      epoch: this.#stream.stream.epoch,
+      framesAccepted: this.#framesAccepted,
+      framesDropped: session?.queue.segmentsDropped ?? 0,
+      link: session === undefined ? null : linkStats(now, session),
+    };
+  }
+
+  /* ---------------------------------------------------------------- node */
+
+  handleInput(now: Ms, input: Input): void {
+    const upstream = this.#startedUpstream(now);
+    if (input.kind === "datagram") {
+      const { from, data, slot } = input;
+      if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
+      else if (!upstream.handleDatagram(now, from, data)) this.#context.datagramsRefused++;
+    } else {
+      this.#context.handleTimeouts(now);
+      upstream.handleTimeout(now);
+      if (now >= this.#clockAt) this.#sendClock(now);
+    }
+    this.#context.finish(now);
+  }
+
+  pollOutput(): Output<PublisherEvent> | undefined {
+    return this.#outbox.poll();
+  }
+
+  pollTimeout(): Ms {
+    if (!this.#outbox.isEmpty) return ms(0);
+    const upstream = this.#upstream?.nextTimeout() ?? ms(0);
+    return ms(Math.min(this.#context.nextTimeout(), upstream, this.#clockAt));
+  }
+
+  /** The link is begun by the first input, which brings the first `now`. */
+  #startedUpstream(now: Ms): Upstream {
+    this.#upstream ??= new Upstream(this.#context, now, {
+      edges: this.#options.edges,
+      host: this,
+      ack: ACK_FAST,
+      params: (cookie, cid) => ({
+        role: "publisher",
+        stream: this.#options.stream,
+        epoch: this.#stream.stream.epoch,
+        proof: proofOf(this.#options.key, cookie, cid, this.#options.stream),
+        agent: this.#options.agent,
+        node: this.#node,
+      }),
+      opened: (at) => this.#announce(at),
+      event: (event) => this.#outbox.event(event),
+    });
+    return this.#upstream;
+  }
+
+  /** Tells a fresh session of the current epoch, and sends it the current group. */
+  #announce(now: Ms): void {
+    const session = this.#upstream?.session;
+    if (session === undefined) return;
+    this.#index = session.nextStreamIndex();
+    session.sources.set(this.#index, { store: this.#stream.index.store });
+    const { name, id, epoch } = this.#stream.stream;
+    const first = this.#stream.index.groupStart();
+    const next = this.#stream.index.next();
+    session.sendControl(now, { t: "stream", index: this.#index, name, id, epoch, first, next });
+    this.#sendClock(now);
+    for (const segment of this.#stream.currentGroup()) {
+      segment.stream = this.#index;
+      segment.deadlineMs = now + GROUP_MS_MAX;
+      segment.sendClass = SendClass.burst;
+      session.queue.enqueueSegment(now, segment);
+    }
+  }
+
+  #sendClock(now: Ms): void {
+    const session = this.#upstream?.session;
+    this.#clockAt = session === undefined ? NEVER : ms(now + CLOCK_MS);
+    const stream = this.#index;
+    const frontier = this.#stream.index.next();
+    session?.sendClock(now, [{ stream, captureOffsetMs: 0, uncertaintyMs: 0, frontier }]);
+  }
+
+  /* ---------------------------------------------------------------- session host */
+
+  handleControl(_now: Ms, _session: Session, message: ControlMessage): void {
+    if (message.t !== "warn") return;
+    this.#outbox.event({ type: "warning", code: message.code, text: message.text });
+  }
+
+  handleFeedback(_now: Ms, session: Session, entry: FeedbackEntry): void {
+    if (entry.stream !== this.#index) return;
+    const budgetMs = this.#options.budgetMs ?? BUDGET_MS;
+    if (entry.playOutOffsetMs > 0) {
+      this.#playoutMs = Math.min(entry.playOutOffsetMs, budgetMs);
+    };
+    session.queue.handleFrontier(entry.stream, entry.next);
+  }
+
+  handleClock(): void {}
+  handleRequest(): void {}
+  handleAnswer(): void {}
+
+  handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void {
+    this.#index = 0;
+    this.#upstream?.handleClosed(now, session, code, detail);
+  }
+}
