@@ -17,6 +17,8 @@ export interface ViewerAppOptions {
 /** What the listener knows of a request. Absent when the app is called without a socket. */
 export interface RequestBindings {
   readonly from?: string;
+  /** The response may pause for long without being closed as idle. */
+  readonly keepOpen?: () => void;
   /** Closes the connection even if the other side takes nothing. */
   readonly cut?: () => void;
 }
@@ -77,6 +79,7 @@ function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: stri
   if (reader === "overloaded") {
     return context.text("This edge has as many HTTP readers as it may have.\n", 503, { "retry-after": "5" });
   }
+  context.env?.keepOpen?.();
   options.onReader("joined", stream, from);
   return context.body(reader.body, 200, FLV_HEADERS);
 }

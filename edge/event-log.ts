@@ -1,0 +1,31 @@
+/** The edge's events as log lines: who came, who went, who was refused and why. Never a key. */
+import type { EdgeEvent } from "../runtime/node/api.ts";
+import type { Logger } from "./log.ts";
+
+export function logEvent(log: Logger, event: EdgeEvent): void {
+  switch (event.type) {
+    case "streamStarted":
+      log.info("stream {stream} started, from {from}, epoch {epoch}", fields(event));
+      break;
+    case "streamEnded":
+      log.info("stream {stream} ended: {reason}, epoch {epoch}", fields(event));
+      break;
+    case "viewerJoined":
+      log.info("viewer {from} joined {stream}", fields(event));
+      break;
+    case "viewerLeft":
+      log.info("viewer {from} left {stream}: {reason}", fields(event));
+      break;
+    case "refused":
+      log.warning("refused {from} for {stream}: {reason} ({detail})", fields(event));
+      break;
+    case "frame":
+      break;
+  }
+}
+
+/** What the event says beside its type; `event` names it for collectors. */
+function fields(event: Exclude<EdgeEvent, { type: "frame" }>): Record<string, unknown> {
+  const { type, ...rest } = event;
+  return { event: type, ...rest };
+}

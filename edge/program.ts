@@ -1,0 +1,125 @@
+/**
+ * One edge from its configuration: the UDP loop, the RTMP listener and both HTTP listeners, started in an order in which
+ * a failure leaves nothing behind, and stopped so that everyone hears goodbye.
+ */
+import type { EdgeConfig } from "./config/load.ts";
+import { StreamKeys } from "./config/stream-keys.ts";
+import { logEvent } from "./event-log.ts";
+import { FlvFanout } from "./http/flv-fanout.ts";
+import { type HttpListener, listenHttp } from "./http/listen.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { createOperatorApp } from "./http/operator-app.ts";
+import { createViewerApp } from "./http/viewer-app.ts";
+import type { Logger } from "./log.ts";
+import { type RtmpIngest, startRtmpIngest } from "./rtmp-ingest.ts";
+import { startUdpLoop, type UdpLoop } from "./udp-loop.ts";
+
+/** HTTP readers that take nothing are looked for this often. */
+const SWEEP_MS = 1000;
+/** Goodbyes and the ends of HTTP responses may take so long; with the rest a stop stays within 2 s. */
+const GOODBYE_MS = 500;
+
+export interface EdgeProgram {
+  /** Says goodbye to everyone and closes every listener. Calling it again gives the same end. */
+  stop(): Promise<void>;
+}
+
+/** @throws StartError when a listener cannot be had; whatever had been started is stopped again. */
+export async function startEdge(config: EdgeConfig, log: Logger, version: string): Promise<EdgeProgram> {
+  const parts = new Parts();
+  try {
+    await parts.start(config, log, version);
+  } catch (error) {
+    await parts.stop();
+    throw error;
+  }
+  return parts;
+}
+
+class Parts implements EdgeProgram {
+  #state: "starting" | "ready" | "stopping" = "starting";
+  #loop: UdpLoop | undefined;
+  #rtmp: RtmpIngest | undefined;
+  #fanout: FlvFanout | undefined;
+  readonly #http: HttpListener[] = [];
+  #sweep: ReturnType<typeof setInterval> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  async start(config: EdgeConfig, log: Logger, version: string): Promise<void> {
+    const keys = new StreamKeys(config.streams);
+    const loop = await startUdpLoop({
+      config,
+      keyOf: (stream) => keys.keyOf(stream),
+      agent: `shoal-edge/${version}`,
+      onEvent: (event) => {
+        this.#fanout?.handleEvent(event);
+        logEvent(log, event);
+      },
+      onError: (error) => log.error("internal error: {error}", { error }),
+    });
+    this.#loop = loop;
+    this.#fanout = new FlvFanout(loop, {
+      maxReaders: config.http.maxReaders,
+      queueBytesMax: config.http.readerQueueKib * 1024,
+      readerTimeoutMs: config.http.readerTimeoutMs,
+    });
+    this.#sweep = setInterval(() => this.#fanout?.sweep(), SWEEP_MS);
+    log.info("UDP on {address}", { event: "listening", listener: "udp", address: loop.address });
+    if (config.rtmp.enabled) {
+      this.#rtmp = await startRtmpIngest({ host: loop, keys, config: config.rtmp, log });
+      log.info("RTMP on {address}", { event: "listening", listener: "rtmp", address: this.#rtmp.address });
+    }
+    if (config.http.enabled) this.#startViewers(config, log, this.#fanout, loop);
+    if (config.api.enabled) this.#startOperators(config, log, version, this.#fanout, loop);
+    this.#state = "ready";
+    log.info("ready", { event: "ready", version });
+  }
+
+  #startViewers(config: EdgeConfig, log: Logger, fanout: FlvFanout, host: UdpLoop): void {
+    const app = createViewerApp({
+      host,
+      fanout,
+      draining: () => this.#state === "stopping",
+      onReader: (change, stream, from) => {
+        const level = change === "cut" ? "warning" : "info";
+        log[level]("HTTP reader {from} of {stream}: {change}", { event: "reader", change, stream, from });
+      },
+    });
+    const listener = listenHttp(app, { ...config.http, table: "http" });
+    this.#http.push(listener);
+    log.info("viewers' pages on {url}", { event: "listening", listener: "http", url: listener.url });
+  }
+
+  #startOperators(config: EdgeConfig, log: Logger, version: string, fanout: FlvFanout, host: UdpLoop): void {
+    const ready = () => this.#state === "ready";
+    const source = { host, fanout, version, hotPath: config.buffer.hotPath, ready };
+    const { allowedHosts, allowedOrigins } = config.api;
+    const app = createOperatorApp({
+      ...source,
+      metrics: createMetrics(source),
+      guard: { listenHost: config.api.host, allowedHosts, allowedOrigins },
+      onKick: (stream, from) => {
+        const who = from ?? "its publisher";
+        log.warning("operator removed {who} from {stream}", { event: "kicked", who, stream });
+      },
+    });
+    const listener = listenHttp(app, { ...config.api, table: "api" });
+    this.#http.push(listener);
+    log.info("API and metrics on {url}", { event: "listening", listener: "api", url: listener.url });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = "stopping";
+    clearInterval(this.#sweep);
+    this.#rtmp?.stop();
+    this.#fanout?.closeAll();
+    this.#loop?.command((edge, now) => edge.close(now));
+    this.#loop?.stop();
+    await Promise.all(this.#http.map((listener) => listener.stop(GOODBYE_MS)));
+  }
+}

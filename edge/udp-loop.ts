@@ -1,0 +1,60 @@
+/** The edge on a real socket: the run loop of runtime/io, as the `EdgeHost` that HTTP and RTMP work with. */
+import { createHotPath } from "../runtime/wasm/create.ts";
+import { bindUdp } from "../runtime/io/bind-udp.ts";
+import { systemClock } from "../runtime/io/clock.ts";
+import { runNode } from "../runtime/io/driver.ts";
+import { systemRandom } from "../runtime/io/entropy.ts";
+import type { EdgeEvent } from "../runtime/node/api.ts";
+import { Edge } from "../runtime/node/edge.ts";
+import type { EdgeConfig } from "./config/load.ts";
+import type { EdgeHost } from "./host.ts";
+import { formatAddress, StartError } from "./start-error.ts";
+
+export interface UdpLoopOptions {
+  readonly config: EdgeConfig;
+  readonly keyOf: (stream: string) => string | undefined;
+  /** Says what it is to the other side, e.g. `shoal-edge/0.1.0`. */
+  readonly agent: string;
+  readonly onEvent: (event: EdgeEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface UdpLoop extends EdgeHost {
+  /** Where it is bound, `HOST:PORT`. */
+  readonly address: string;
+  /** Sends what the edge still has to say and closes the socket. */
+  stop(): void;
+}
+
+/** @throws StartError when the address cannot be had. */
+export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
+  const { config } = options;
+  const udp = await bindUdp(config.udp).catch((error: unknown) => {
+    throw StartError.listen("UDP", config.udp.host, config.udp.port, "udp", error);
+  });
+  const hot = await createHotPath({ kind: config.buffer.hotPath, memoryMiB: config.buffer.memoryMib });
+  const bootEpoch = Math.floor(Date.now() / 1000) >>> 0;
+  const edge = new Edge(
+    { hot, random: systemRandom, bootEpoch },
+    {
+      keyOf: options.keyOf,
+      maxViewers: config.limits.maxViewers,
+      retainMs: config.buffer.retainMs,
+      groupMsMax: config.buffer.groupMsMax,
+      agent: options.agent,
+    },
+  );
+  const { onEvent, onError } = options;
+  const loop = runNode<EdgeEvent>({ node: edge, udp, clock: systemClock, hot, onEvent, onError });
+  return {
+    edge,
+    address: formatAddress(config.udp.host, udp.localAddress.port),
+    now: () => systemClock.now(),
+    command(action) {
+      const result = action(edge, systemClock.now());
+      loop.wake();
+      return result;
+    },
+    stop: () => loop.stop(),
+  };
+}
