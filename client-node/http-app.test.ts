@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { FrameKind } from "../runtime/wire/frame.ts";
 import { buildPage } from "../runtime/tools/build-page.ts";
 import { FlvHub } from "./flv-hub.ts";
-import { flvWriter } from "./flv-writer.ts";
 import { refusal } from "./http-guard.ts";
 import type { HttpStream, HttpStreams } from "./http-app.ts";
 
@@ -15,7 +14,7 @@ beforeAll(async () => {
 });
 
 class FakeStream implements HttpStream {
-  readonly hub = new FlvHub(flvWriter);
+  readonly hub = new FlvHub(() => 0);
   readonly name: string;
   constructor(name: string) {
     this.name = name;
@@ -25,7 +24,7 @@ class FakeStream implements HttpStream {
   }
   async openReader(page: boolean) {
     if (!this.hub.ready) return { refused: "not live", detail: "the edge has no such stream" } as const;
-    return this.hub.open(page, 0) ?? ({ refused: "too many readers" } as const);
+    return this.hub.open(page) ?? ({ refused: "too many readers" } as const);
   }
 }
 

@@ -5,8 +5,8 @@
 import { type Context, Hono } from "hono";
 import { type PageAsset, playerAsset } from "../runtime/media/page/player-page.ts";
 import { isStreamName } from "./arguments.ts";
-import type { FlvReader } from "./flv-reader.ts";
 import { guard } from "./http-guard.ts";
+import type { LocalReader } from "./local-reader.ts";
 
 /** One stream of this program, as the HTTP sees it. */
 export interface HttpStream {
@@ -14,7 +14,7 @@ export interface HttpStream {
   /** What `/api/stats` shows. */
   stats(): object;
   /** A reader once there is something to read; or why there is none. */
-  openReader(page: boolean, signal: AbortSignal): Promise<FlvReader | ReaderRefusal>;
+  openReader(page: boolean, signal: AbortSignal): Promise<LocalReader | ReaderRefusal>;
 }
 
 /** Why a player got nothing. */

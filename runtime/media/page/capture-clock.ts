@@ -4,12 +4,7 @@
  * decoding time, so a presented frame is found again by `base + mediaTime`, and its delay is display − capture.
  */
 
-/** One `onShoal` tag: a video frame's times, ms, and when it was captured, ms since 1970. */
-export interface CaptureMark {
-  readonly dtsMs: number;
-  readonly ptsMs: number;
-  readonly capturedAtEpochMs: number;
-}
+import type { CaptureMark } from "../capture-mark.ts";
 
 /** Marks kept: 20 s at 60 frames per second. */
 const MARKS_MAX = 1_200;
