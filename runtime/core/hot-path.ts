@@ -33,9 +33,9 @@ export interface HotPath {
   payloadRetain(slot: number): void;
   /** Drops one reference; the last one frees the slot. */
   payloadRelease(slot: number): void;
-  /** Bytes of slab memory in use, headers and rounding included. */
+  /** Bytes of slab memory in use, headers and rounding included: 128, 448 or 1,160 a slot. */
   payloadBytesUsed(): number;
-  /** Bytes of slab memory in all. */
+  /** Bytes of slab memory in all; in the WASM, which shares its memory, what sessions and stores took is left out. */
   payloadBytesTotal(): number;
 
   /* Session, sending side: the window of packets sent and not yet settled. */
@@ -44,9 +44,10 @@ export interface HotPath {
   sessionOpen(): number;
   sessionClose(session: number): void;
   /**
-   * Records a packet as sent and gives its packet number (u32), never reused. `kind`, `attempt` (0..255), `stream`
+   * Records a packet as sent and gives its packet number (u32), never reused. `kind` and `attempt` (0..255), `stream`
    * (0..65535) and `key` (u32) come back when it is acknowledged or lost. `size` is UDP payload bytes (≤ 65535).
-   * `Status.window` when `MAX_IN_FLIGHT` packets are unsettled.
+   * `Status.window` when the oldest unsettled packet lies `MAX_IN_FLIGHT` back, `Status.full` when the window cannot
+   * grow for want of memory.
    */
   packetSent(
     session: number,
@@ -61,11 +62,17 @@ export interface HotPath {
   packetsInFlight(session: number): number;
   /**
    * Takes the ACK body (docs/WIRE.md, from `largest` to the end of the bitmap) at `bytes[ptr, ptr+length)`: updates RTT,
-   * settles packets, detects losses by gaps. Returns the number of settled packets, listed in the out area (see
+   * settles packets, detects losses. Returns the number of settled packets, listed in the out area (see
    * `Settled`), or `Status.malformed` (also for a packet number never sent) with no change.
+   *
+   * A packet behind the largest acknowledged one is lost when more than the guard's number of packets lie up to there,
+   * or once one sent the guard's time later would have been acknowledged by now (RFC 8985 §6.2, with the ACK delay taken
+   * off). The guard starts with 1 packet and 5 ms. It grows when a packet declared lost is acknowledged after all (within
+   * 500 ms and two RTTs of its sending), to the displacement seen, at most 64 packets and a quarter of the RTT, and is
+   * halved after each 2,048 acknowledged packets without that.
    */
   ackParse(session: number, nowMs: number, ptr: number, length: number): number;
-  /** Losses by time (RFC 9002 §6.1.2, 9/8 RTT behind the reorder guard). Returns and lists as `ackParse` does. */
+  /** Losses by time: as `ackParse`, without an ACK. */
   lossCheck(session: number, nowMs: number): number;
   /** When `lossCheck` or the tail probe is due next; +Infinity when nothing is in flight. */
   lossDeadline(session: number): number;
@@ -74,12 +81,15 @@ export interface HotPath {
    * ack-eliciting packet at once. Backs off ×2 while unanswered (RFC 9002 §6.2).
    */
   tailProbeDue(session: number, nowMs: number): boolean;
-  /** Smoothed RTT, ms; `INITIAL_RTT_MS` before the first sample. (RFC 9002 §5) */
+  /**
+   * Smoothed RTT, ms; `INITIAL_RTT_MS` before the first sample, as are `minRttMs` and `latestRttMs`. (RFC 9002 §5,
+   * but for the first sample, which is freed of the ACK delay too.)
+   */
   srttMs(session: number): number;
   rttVarMs(session: number): number;
   minRttMs(session: number): number;
   latestRttMs(session: number): number;
-  /** Share of settled packets that were lost, smoothed over about 200 packets. */
+  /** Share of settled packets that were lost: the mean of the first 200, then smoothed over as many. */
   lossRate(session: number): number;
   /**
    * How many copies of a lost fragment to send now: 0 when no copy can arrive by `deadlineMs`, 1 while a further round
@@ -91,12 +101,15 @@ export interface HotPath {
 
   /**
    * Notes an ack-eliciting packet by the low 16 bits of its number. Returns `Received.fresh` or `Received.gap` (fresh,
-   * and it reveals a loss: acknowledge at once), or `Status.duplicate`, `Status.old` (behind the window).
+   * and it skips numbers: acknowledge at once), or `Status.duplicate`, `Status.old` (behind the window of 1,024 numbers).
    */
   packetReceived(session: number, nowMs: number, number16: number): number;
   /** Fresh packets since the last `ackBuild`. */
   ackPending(session: number): number;
-  /** Writes an ACK body at `bytes[ptr]` and returns its length, at most `MAX_ACK_BYTES`; 0 before the first packet. */
+  /**
+   * Writes an ACK body at `bytes[ptr]` and returns its length, at most `MAX_ACK_BYTES`; 0 before the first packet. It says
+   * "no limit" for what the receiver can take; a caller with a limit overwrites bytes 10..13.
+   */
   ackBuild(session: number, nowMs: number, ptr: number): number;
 
   /* Segment buffer: one store per (node, stream epoch). */
@@ -108,8 +121,12 @@ export interface HotPath {
   /**
    * Files fragment `number`, which is `index` of `total` of its segment, with its wire `flags`. On `Inserted.fresh` and
    * `Inserted.completed` (its segment is whole now) the store has taken a reference of its own to `slot`; the caller
-   * keeps and must release its own. `Status.duplicate`, `Status.old` (before the window), `Status.conflict` (other
-   * `index`/`total` than its neighbours said). A number past the window moves the window and evicts the oldest.
+   * keeps and must release its own. `Status.duplicate`, `Status.old` (before the window), `Status.conflict` (its segment
+   * overlaps one that a fragment here belongs to and is not the same), `Status.malformed` (`index` ≥ `total`, or `total`
+   * not in 1..MAX_FRAGMENTS). A number past the window moves the window and evicts the oldest.
+   *
+   * The window begins `capacity` before the highest number seen, or where evictions have moved it if that is later. It
+   * has no place until the first fragment or `evictBefore`. Arrival times count in whole 100 µs.
    */
   fragmentInsert(
     store: number,
@@ -129,17 +146,28 @@ export interface HotPath {
    * fragment is missing. n ≤ MAX_FRAGMENTS.
    */
   segmentSlots(store: number, first: number): number;
-  /** Missing fragment numbers in [from, to) to out[0..n), at most `limit` (≤ 4096); returns n. */
+  /**
+   * Missing fragment numbers in [from, to) to out[0..n), at most `limit` (≤ 4096); returns n. What lies before the window
+   * could not be filed any more and does not count as missing.
+   */
   holes(store: number, from: number, to: number, limit: number): number;
   /** Bit i (LSB first) of bytes[ptr…] = fragment `from + i` is here, for i in [0, bits). Returns bytes written. */
   mapBuild(store: number, from: number, bits: number, ptr: number): number;
-  /** Lowest number kept, and one past the highest seen; equal when empty. u32. */
+  /** Lowest number kept, and one past the highest seen; equal when empty. u32, 0 while the window has no place. */
   storeOldest(store: number): number;
   storeNext(store: number): number;
-  /** Evicts everything before `number`. Returns how many fragments went. */
+  /** Evicts everything before `number`, where the window begins from now on. Returns how many fragments went. */
   evictBefore(store: number, number: number): number;
-  /** Evicts from the oldest on while it arrived before `arrivedMs`. Returns how many fragments went. */
+  /** Evicts from the oldest on while it arrived before `arrivedMs`, as `evictBefore`. Returns how many went. */
   evictOlder(store: number, arrivedMs: number): number;
+}
+
+/** Both implementations also tell tests what they cost and let sessions begin anywhere in number space. */
+export interface InspectableHotPath extends HotPath {
+  /** Bytes of all live objects, payloads included, as the implementation counts them. */
+  memoryUsed(): number;
+  /** `sessionOpen` with other first packet numbers, u32, sending and receiving. */
+  sessionOpenAt(firstSent: number, firstReceived: number): number;
 }
 
 /** Negative results. */
@@ -163,8 +191,8 @@ export const Inserted = { fresh: 0, completed: 1 } as const;
  *   word 1   lost packets listed                  word 5   receiver's clock at `largest`, 100 µs units (u32)
  *   word 2   bytes acknowledged                   word 6   `largest` is newly acknowledged: 1, else 0
  *   word 3   bytes lost                           word 7   ack delay, 100 µs units
- *   f64  4   when `largest` was sent, ms
- *   byte 40  entries of 32 bytes, acknowledged ones first:
+ *   f64  4   when `largest` was sent, ms, if newly acknowledged, else 0
+ *   byte 40  entries of 32 bytes, acknowledged ones first, both in the order of their packet numbers:
  *            i32 kind | i32 attempt | i32 stream | u32 key | i32 size | u32 packet number | f64 sent at, ms
  *
  * At most `MAX_SETTLED` entries a call; further losses are found by the next call, and `lossDeadline` is then now.
@@ -194,3 +222,5 @@ export const MAX_FRAGMENTS = 4095;
 /** ACK body: 15 fixed bytes and at most 128 of bitmap. */
 export const MAX_ACK_BYTES = 143;
 export const INITIAL_RTT_MS = 100;
+export const MAX_SESSIONS = 524_288;
+export const MAX_STORES = 65_536;
