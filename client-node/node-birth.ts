@@ -37,3 +37,10 @@ export function localBindHost(edges: readonly Address[]): string {
 export function bootEpoch(): number {
   return Math.floor(Date.now() / 1000) >>> 0;
 }
+
+/** Which hot path to use: the WASM, or its twin when `SHOAL_HOT_PATH=twin`. @throws StartError on other values. */
+export function hotPathKind(): "wasm" | "twin" {
+  const { SHOAL_HOT_PATH: kind = "wasm" } = process.env;
+  if (kind === "wasm" || kind === "twin") return kind;
+  throw new StartError(`SHOAL_HOT_PATH=${kind}: write wasm or twin`);
+}
