@@ -53,6 +53,7 @@ class Parts implements EdgeProgram {
       agent: `shoal-edge/${version}`,
       onEvent: (event) => {
         this.#fanout?.handleEvent(event);
+        this.#rtmp?.handleEvent(event);
         logEvent(log, event);
       },
       onError: (error) => log.error("internal error: {error}", { error }),

@@ -118,7 +118,14 @@ const rtmp = z.strictObject({
   enabled: boolean(true, "take streams from OBS and ffmpeg over RTMP"),
   host: address("0.0.0.0", "address that encoders reach"),
   port: port(1935, "its TCP port"),
-  max_connections: integer(1, 1000, 64, "connections", "encoders at once; more are closed at once"),
+  max_connections: integer(1, 1000, 64, "connections", "encoders at once; further ones are closed"),
+  max_connections_per_address: integer(
+    1,
+    1000,
+    16,
+    "connections",
+    "of these from one address; raise it when one machine pushes many streams",
+  ),
 });
 
 const limits = z.strictObject({

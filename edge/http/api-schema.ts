@@ -29,7 +29,7 @@ export const Stream = z
     viewers: count.openapi({ description: "Peers over UDP" }),
     httpViewers: count.openapi({ description: "Readers of HTTP-FLV" }),
     bitrateKbps: z.number(),
-    groupMs: z.number().openapi({ description: "Length of the group of pictures" }),
+    groupMs: z.number().openapi({ description: "Age of the current group of pictures" }),
     framesIn: count,
     bytesIn: count,
     bytesOut: count,

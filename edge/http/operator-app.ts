@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { EdgeStreamStats } from "../../runtime/node/api.ts";
 import type { Ms } from "../../runtime/base/time.ts";
 import * as shapes from "./api-schema.ts";
+import { CodecNames } from "./codecs.ts";
 import { type GuardOptions, guard } from "./guard.ts";
 import type { Metrics, MetricsSource } from "./metrics.ts";
 
@@ -56,6 +57,8 @@ const showStats = createRoute({
 
 export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
   const { host, fanout } = options;
+  const codecs = new CodecNames(host.edge);
+  const shape = (stream: EdgeStreamStats) => streamShape(options, stream, codecs.of(stream.name, stream.epoch));
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
       if (!result.success) return context.json({ error: describe(result.error) }, 400);
@@ -71,9 +74,7 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
     return context.body(await options.metrics.scrape(), 200, { "content-type": options.metrics.contentType });
   });
   app.openapi(listStreams, (context) => {
-    const now = host.now();
-    const streams = host.edge.streams(now).map((stream) => streamShape(options, stream));
-    return context.json({ streams }, 200);
+    return context.json({ streams: host.edge.streams(host.now()).map(shape) }, 200);
   });
   app.openapi(showStream, (context) => {
     const { name } = context.req.valid("param");
@@ -82,7 +83,7 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
     if (stream === undefined) return context.json(noStream(name), 404);
     const { limit } = context.req.valid("query");
     const sessions = sessionShapes(options, name, limit, now);
-    return context.json({ ...streamShape(options, stream), sessions }, 200);
+    return context.json({ ...shape(stream), sessions }, 200);
   });
   app.openapi(kickStream, (context) => {
     const { name } = context.req.valid("param");
@@ -114,10 +115,15 @@ function describe(error: { readonly issues: readonly { path: PropertyKey[]; mess
   return error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
 }
 
-function streamShape(options: OperatorAppOptions, stream: EdgeStreamStats): z.input<typeof shapes.Stream> {
+function streamShape(
+  options: OperatorAppOptions,
+  stream: EdgeStreamStats,
+  codecs: string,
+): z.input<typeof shapes.Stream> {
   const { sinceMs, ...figures } = stream;
   return {
     ...figures,
+    codecs,
     liveSeconds: sinceMs / 1000,
     httpViewers: options.fanout.readersOf(stream.name).length,
   };

@@ -16,9 +16,13 @@ export function frame(kind: FrameKind, dtsMs: number, bytes = 4): MediaFrame {
   return { kind, dtsMs, ptsOffsetMs: 0, body: new Uint8Array(bytes).fill(kind + 1) };
 }
 
-export const GROUP = [
-  frame(FrameKind.videoConfig, 1000),
-  frame(FrameKind.audioConfig, 1000),
+/** AVCDecoderConfigurationRecord without parameter sets; AudioSpecificConfig of AAC-LC, 48 kHz, stereo. */
+const VIDEO_CONFIG = Uint8Array.of(0x17, 0, 0, 0, 0, 1, 66, 0, 30, 0xff, 0xe0);
+const AUDIO_CONFIG = Uint8Array.of(0xaf, 0, 0x11, 0x90);
+
+export const GROUP: readonly MediaFrame[] = [
+  { ...frame(FrameKind.videoConfig, 1000), body: VIDEO_CONFIG },
+  { ...frame(FrameKind.audioConfig, 1000), body: AUDIO_CONFIG },
   frame(FrameKind.key, 1000),
   frame(FrameKind.audio, 1010),
 ];
@@ -36,7 +40,6 @@ export function streamStats(name: string): EdgeStreamStats {
     bitrateKbps: 812.5,
     groupMs: 2000,
     bufferedBytes: 500_000,
-    codecs: "avc1, mp4a",
     packetsLost: 4,
     packetsResent: 5,
     framesDropped: 6,

@@ -27,16 +27,17 @@ test("the status page lists live streams with links", async () => {
   expect(text).toContain("813 kbit/s");
 });
 
-test("what a publisher says of itself cannot become markup", async () => {
+test("a stream's name cannot become markup", async () => {
   const { app, host } = rig();
-  host.live = [{ ...streamStats("live/a"), codecs: "<script>alert(1)</script>" }];
+  host.live = [streamStats("live/<script>alert(1)</script>")];
   expect(await (await app.request("/")).text()).not.toContain("<script>alert");
+  expect(await (await app.request("/live/%3Cscript%3Ealert(1)%3C%2Fscript%3E")).text()).not.toContain("<script>alert");
 });
 
 test("the figures of the status page come as JSON", async () => {
   const { streams } = (await (await rig().app.request("/status.json")).json()) as { streams: unknown[] };
   expect(streams).toEqual([
-    { name: "live/news", codecs: "avc1, mp4a", bitrateKbps: 812.5, viewers: 3, httpViewers: 0, ageSeconds: 61 },
+    { name: "live/news", codecs: "h264 / aac 48000 stereo", bitrateKbps: 812.5, viewers: 3, httpViewers: 0, ageSeconds: 61 },
   ]);
 });
 

@@ -3,8 +3,9 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import type { EdgeHost } from "../host.ts";
 import { assets, CONTENT_SECURITY_POLICY, playerPage, type StatusRow, statusPage } from "../pages/pages.ts";
+import { CodecNames } from "./codecs.ts";
 import type { FlvFanout } from "./flv-fanout.ts";
-import type { GoneReason } from "./flv-reader.ts";
+import type { GoneReason } from "./flv-response.ts";
 
 export interface ViewerAppOptions {
   readonly host: EdgeHost;
@@ -31,10 +32,11 @@ const ASSET_CACHE = "public, max-age=300";
 
 export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
   const app = new Hono<Env>();
+  const codecs = new CodecNames(options.host.edge);
   app.use(cors({ origin: "*", allowMethods: ["GET", "HEAD"] }));
-  app.get("/", (context) => context.html(statusPage(statusRows(options)), 200, pageHeaders()));
+  app.get("/", (context) => context.html(statusPage(statusRows(options, codecs)), 200, pageHeaders()));
   app.get("/status.json", (context) => {
-    return context.json({ streams: statusRows(options) }, 200, { "cache-control": "no-store" });
+    return context.json({ streams: statusRows(options, codecs) }, 200, { "cache-control": "no-store" });
   });
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/assets/:file", (context) => {
@@ -53,10 +55,10 @@ export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
 }
 
 /** Live streams, for the status page. */
-export function statusRows({ host, fanout }: Pick<ViewerAppOptions, "host" | "fanout">): StatusRow[] {
+function statusRows({ host, fanout }: ViewerAppOptions, codecs: CodecNames): StatusRow[] {
   return host.edge.streams(host.now()).map((stream) => ({
     name: stream.name,
-    codecs: stream.codecs,
+    codecs: codecs.of(stream.name, stream.epoch),
     bitrateKbps: stream.bitrateKbps,
     viewers: stream.viewers,
     httpViewers: fanout.readersOf(stream.name).length,
@@ -67,21 +69,23 @@ export function statusRows({ host, fanout }: Pick<ViewerAppOptions, "host" | "fa
 function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: string): Response {
   const { host, fanout } = options;
   if (options.draining()) return context.text("This edge is shutting down.\n", 503, { "retry-after": "1" });
-  if (!host.edge.streams(host.now()).some((live) => live.name === stream)) {
-    return context.text(`The stream ${stream} is not live here.\n`, 404);
-  }
-  if (context.req.method === "HEAD") return context.body(null, 200, FLV_HEADERS);
+  if (context.req.method === "HEAD" && isLive(host, stream)) return context.body(null, 200, FLV_HEADERS);
   const from = context.env?.from ?? "unknown";
   const reader = fanout.open(stream, from, (why) => {
     if (why !== "left") context.env?.cut?.();
     options.onReader(why, stream, from);
   });
+  if (reader === "unknown") return context.text(`The stream ${stream} is not live here.\n`, 404);
   if (reader === "overloaded") {
     return context.text("This edge has as many HTTP readers as it may have.\n", 503, { "retry-after": "5" });
   }
   context.env?.keepOpen?.();
   options.onReader("joined", stream, from);
   return context.body(reader.body, 200, FLV_HEADERS);
+}
+
+function isLive(host: EdgeHost, stream: string): boolean {
+  return host.edge.streams(host.now()).some((live) => live.name === stream);
 }
 
 /** The path without its leading slash; undefined when it is not UTF-8. */
