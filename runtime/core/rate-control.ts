@@ -1,0 +1,259 @@
+/**
+ * How fast one bottleneck may be sent to: rate-based and delay-aware. Used twice, for the path to one receiver and for
+ * a node's shared uplink; both feed it intervals of about one round trip.
+ *
+ * Until congestion is really seen it is `free`: no estimate, only bursts are spread out. Congestion is a queue that
+ * stands through whole intervals and grows, or loss together with a queue; loss alone (radio) changes nothing. Then it is
+ * `limited`: while a queue stands, what comes out of the bottleneck *is* its capacity, so the rate follows the delivered
+ * one, corrected towards a small queue (a proportional controller, as in LEDBAT, RFC 6817); without a queue it grows,
+ * faster the longer the calm, and only while it is used up: application-limited traffic never raises it. A queue that
+ * does not drain although we send less is somebody else's (the test of Copa, NSDI 2018): then it is `competing` and does
+ * as TCP does, additive increase and a cut per loss event, so that a TCP flow keeps its share.
+ */
+import type { Ms } from "../base/time.ts";
+
+/** Queueing delay aimed at while limited. */
+export const QUEUE_TARGET_MS = 20;
+/** A queue standing longer than this through two intervals, and growing, is congestion. */
+const ONSET_MS = 25;
+/** Standing this long it is congestion whether it grows or not. */
+const ONSET_SURE_MS = 60;
+/** Loss above the path's usual, with a queue: the tail of a full buffer. */
+const LOSS_EXCESS = 0.08;
+const LOSS_PEAK_MS = 15;
+const LOSS_STANDING_MS = 5;
+/** Loss that no radio explains, without a queue to be seen (a policer): the circuit breaker, cf. RFC 8083. */
+const LOSS_BREAKER = 0.4;
+const LOSS_BREAKER_BYTES = 20_000;
+/** Pace of bursts as long as nothing is known, and how much faster than what is asked we always may go. */
+const BURST_BPS = 20e6;
+const BURST_FACTOR = 2.5;
+/** What may leave in one go while free, bytes. */
+const FREE_CREDIT_BYTES = 24_000;
+/** What a late timer may catch up while limited. */
+const LIMITED_CREDIT_MS = 4;
+const LIMITED_CREDIT_BYTES = 2_400;
+/** Growth per interval without a queue: first, added for each calm interval, at most. */
+const GROWTH_FIRST = 0.04;
+const GROWTH_STEP = 0.02;
+const GROWTH_MAX = 0.12;
+/** Proportional gain, 1/s, and the phase it may spend over the feedback delay. */
+const GAIN_MAX = 3;
+const GAIN_DELAY = 0.3;
+/** Intervals in which a queue must defy us before it counts as somebody else's. */
+const STUCK_INTERVALS = 5;
+const COMPETING_CUT = 0.7;
+const SEGMENT_BITS = 1200 * 8;
+/** While limited the queue must have been empty this often, or the base delay may be stale. */
+const PROBE_MS = 10_000;
+const PROBE_FACTOR = 0.7;
+export const RATE_BPS_MIN = 32_000;
+const DEMAND_TAU_MS = 1000;
+
+export type RateMode = "free" | "limited" | "competing";
+
+/** One interval of feedback. */
+export interface RateInterval {
+  durationMs: number;
+  bytesAcked: number;
+  bytesLost: number;
+  /** Least and largest queueing delay in the interval, ms. */
+  standingMs: number;
+  peakMs: number;
+  rttMs: number;
+}
+
+export class RateControl {
+  mode: RateMode = "free";
+  /** bit/s while not free. */
+  #rateBps = 0;
+  #capacityBps = 0;
+  readonly #initialBps: number;
+  readonly #maxBps: number;
+  #burstBps = BURST_BPS;
+  #demandBps = 0;
+  #demandAt = 0;
+  #nextAt = 0;
+  #bytesSent = 0;
+  #wasRefused = false;
+  #lossUsual = 0;
+  #ackedBefore = 0;
+  #durationBefore = 0;
+  #standingBefore = 0;
+  #streak = 0;
+  #calm = 0;
+  #stuck = 0;
+  #onsetBps = 0;
+  #emptyAt = 0;
+
+  constructor(initialBps: number, maxBps: number) {
+    this.#initialBps = initialBps;
+    this.#maxBps = maxBps;
+  }
+
+  /** bit/s that may be used, 0 = not limited so far. */
+  get limitBps(): number {
+    if (this.mode === "free") return this.#maxBps === Number.POSITIVE_INFINITY ? 0 : this.#maxBps;
+    return Math.min(this.#rateBps, this.#maxBps);
+  }
+
+  /** The rate packets are spread at. */
+  get paceBps(): number {
+    if (this.mode !== "free") return Math.min(this.#rateBps, this.#maxBps);
+    const floor = Math.max(this.#initialBps, 0);
+    const pace = Math.max(Math.min(floor, this.#burstBps), this.#demandBps * BURST_FACTOR);
+    return Math.min(floor === Number.POSITIVE_INFINITY ? floor : pace, this.#maxBps);
+  }
+
+  /** What planning may count on: the drain of a queue passes, the capacity stays. */
+  get planBps(): number {
+    if (this.mode === "free") return this.paceBps;
+    return Math.min(Math.max(this.#rateBps, this.#capacityBps * 0.95), this.#maxBps);
+  }
+
+  /** Bytes that somebody wants sent. */
+  noteDemand(now: Ms, bytes: number): void {
+    this.#demandBps = this.#demandBps * Math.exp((this.#demandAt - now) / DEMAND_TAU_MS);
+    this.#demandBps += (bytes * 8000) / DEMAND_TAU_MS;
+    this.#demandAt = now;
+  }
+
+  /** Whether a packet may go now. */
+  allows(now: Ms): boolean {
+    if (this.#nextAt <= now) return true;
+    this.#wasRefused = true;
+    return false;
+  }
+
+  /** When the next packet may go. */
+  get nextAt(): Ms {
+    return this.#nextAt as Ms;
+  }
+
+  noteSent(now: Ms, bytes: number): void {
+    this.#bytesSent += bytes;
+    const pace = this.paceBps;
+    if (pace === Number.POSITIVE_INFINITY) return;
+    const costMs = (bytes * 8000) / pace;
+    const creditMs =
+      this.mode === "free"
+        ? (FREE_CREDIT_BYTES * 8000) / pace
+        : Math.max(LIMITED_CREDIT_MS, (LIMITED_CREDIT_BYTES * 8000) / pace);
+    this.#nextAt = Math.max(this.#nextAt, now - creditMs) + costMs;
+  }
+
+  /** Takes one interval of feedback. */
+  handleInterval(now: Ms, interval: Readonly<RateInterval>): void {
+    const settled = interval.bytesAcked + interval.bytesLost;
+    const loss = settled > 0 ? interval.bytesLost / settled : 0;
+    const delivered = this.#deliveredBps(interval);
+    const isUsedUp =
+      this.#wasRefused && this.#bytesSent * 8000 > 0.7 * this.#rateBps * interval.durationMs;
+    if (interval.standingMs < LOSS_STANDING_MS) this.#lossUsual += 0.1 * (loss - this.#lossUsual);
+    if (interval.standingMs < QUEUE_TARGET_MS / 2) this.#emptyAt = now;
+    if (this.mode === "free") this.#watch(now, interval, loss, delivered);
+    else if (this.mode === "limited") this.#steer(now, interval, delivered, isUsedUp);
+    else this.#compete(now, interval, loss, isUsedUp);
+    this.#breakCircuit(interval, loss, delivered);
+    this.#rateBps = Math.min(Math.max(this.#rateBps, RATE_BPS_MIN), this.#maxBps);
+    this.#ackedBefore = interval.bytesAcked;
+    this.#durationBefore = interval.durationMs;
+    this.#standingBefore = interval.standingMs;
+    this.#bytesSent = 0;
+    this.#wasRefused = false;
+  }
+
+  /** What came out of the bottleneck over this and the last interval, what the path usually loses added again. */
+  #deliveredBps(interval: Readonly<RateInterval>): number {
+    const bytes = interval.bytesAcked + this.#ackedBefore;
+    const durationMs = interval.durationMs + this.#durationBefore;
+    return (bytes * 8000) / Math.max(durationMs, 1) / (1 - Math.min(this.#lossUsual, 0.5));
+  }
+
+  /** Free: waits for a queue that stands and grows, or fills and spills. */
+  #watch(now: Ms, interval: Readonly<RateInterval>, loss: number, delivered: number): void {
+    const spills = loss > this.#lossUsual + LOSS_EXCESS && interval.peakMs > LOSS_PEAK_MS;
+    const grows = interval.standingMs > this.#standingBefore + 2;
+    const stands =
+      interval.standingMs > ONSET_SURE_MS || (interval.standingMs > ONSET_MS && (grows || spills));
+    if (spills) this.#burstBps = Math.max(this.#burstBps * 0.7, this.#demandBps * BURST_FACTOR);
+    const isHot = stands || (spills && interval.standingMs > LOSS_STANDING_MS);
+    this.#streak = isHot ? this.#streak + 1 : 0;
+    if (this.#streak < 2) return;
+    this.mode = "limited";
+    this.#streak = 0;
+    this.#calm = 0;
+    this.#emptyAt = now;
+    this.#follow(interval, delivered);
+    this.#onsetBps = delivered;
+    this.#nextAt = Math.min(this.#nextAt, now);
+  }
+
+  /** The rate that lets the queue approach its target, given what the bottleneck delivers. */
+  #follow(interval: Readonly<RateInterval>, delivered: number): void {
+    const feedbackSeconds = (interval.rttMs + interval.durationMs / 2) / 1000;
+    const gain = Math.min(GAIN_MAX, GAIN_DELAY / feedbackSeconds);
+    const excess = (QUEUE_TARGET_MS - interval.standingMs) / 1000;
+    this.#capacityBps = delivered;
+    this.#rateBps = delivered * Math.min(1.1, Math.max(0.5, 1 + gain * excess));
+  }
+
+  #steer(now: Ms, interval: Readonly<RateInterval>, delivered: number, isUsedUp: boolean): void {
+    const standing = interval.standingMs;
+    if (standing < QUEUE_TARGET_MS / 2) {
+      this.#stuck = 0;
+      if (!isUsedUp) return;
+      this.#rateBps *= 1 + Math.min(GROWTH_MAX, GROWTH_FIRST + GROWTH_STEP * this.#calm);
+      this.#capacityBps = Math.max(this.#capacityBps, Math.min(delivered, this.#rateBps));
+      this.#calm++;
+      return;
+    }
+    if (this.#standingBefore < QUEUE_TARGET_MS) this.#onsetBps = delivered;
+    if (standing > QUEUE_TARGET_MS) this.#calm = 0;
+    const drained = (1 - this.#rateBps / Math.max(delivered, 1)) * interval.durationMs;
+    const isDefied = standing > 2 * QUEUE_TARGET_MS && standing > this.#standingBefore - drained / 3;
+    this.#stuck = isDefied ? this.#stuck + 1 : 0;
+    const before = this.#rateBps;
+    this.#follow(interval, delivered);
+    if (!isUsedUp && this.#rateBps > before) this.#rateBps = before;
+    if (this.#stuck >= STUCK_INTERVALS) {
+      this.mode = "competing";
+      this.#streak = 0;
+      this.#stuck = 0;
+      this.#rateBps = Math.max(this.#rateBps, this.#onsetBps * COMPETING_CUT);
+    } else if (now - this.#emptyAt > PROBE_MS) {
+      this.#rateBps *= PROBE_FACTOR;
+      this.#emptyAt = now;
+    }
+  }
+
+  /** As Reno: one segment more per round trip, ×0.7 for a loss event at a full queue (RFC 9438's factor). */
+  #compete(now: Ms, interval: Readonly<RateInterval>, loss: number, isUsedUp: boolean): void {
+    this.#streak = interval.standingMs < QUEUE_TARGET_MS ? this.#streak + 1 : 0;
+    if (this.#streak >= 2) {
+      this.mode = "limited";
+      this.#capacityBps = this.#rateBps;
+      this.#emptyAt = now;
+      this.#calm = 0;
+      return;
+    }
+    this.#stuck = Math.max(0, this.#stuck - 1);
+    if (loss > this.#lossUsual + 0.005 && this.#stuck === 0) {
+      this.#rateBps *= COMPETING_CUT;
+      this.#stuck = 2;
+    } else if (isUsedUp) {
+      const rttSeconds = Math.max(interval.rttMs, 10) / 1000;
+      const rounds = interval.durationMs / 1000 / rttSeconds;
+      this.#rateBps += (SEGMENT_BITS / rttSeconds) * rounds;
+    }
+    this.#capacityBps = this.#rateBps;
+  }
+
+  #breakCircuit(interval: Readonly<RateInterval>, loss: number, delivered: number): void {
+    if (loss < LOSS_BREAKER || interval.bytesAcked + interval.bytesLost < LOSS_BREAKER_BYTES) return;
+    if (this.mode === "free") this.mode = "limited";
+    this.#capacityBps = delivered;
+    this.#rateBps = delivered * 1.1;
+    this.#calm = 0;
+  }
+}
