@@ -138,7 +138,7 @@ const UNITS_MODULUS = 0x1_0000_0000;
 /** A time on this node's clock as the wire writes it: 100 µs units mod 2^32 (119 hours). */
 export function toClockUnits(ms: number): number {
   const units = Math.round(ms * CLOCK_UNITS_PER_MS) % UNITS_MODULUS;
-  return units < 0 ? units + UNITS_MODULUS : units;
+  return units < 0 ? units + UNITS_MODULUS : units + 0; /* no −0 */
 }
 
 /** The time in ms that the wire wrote as `units` and that lies nearest to `nearMs`, within ±59 hours. */
