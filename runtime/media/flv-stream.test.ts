@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
 import { decodeAmf } from "./amf.ts";
-import { FlvDemuxer, type FlvTag } from "./flv.ts";
+import { FlvDemuxer } from "./flv.ts";
 import { FlvReader } from "./flv-reader.ts";
 import { FlvStreamWriter, type StreamFrame } from "./flv-stream.ts";
 
@@ -81,7 +81,8 @@ test("the page's reader gets a capture mark ahead of each picture, and no sound 
   const tags = new FlvDemuxer().push(new Uint8Array(Buffer.concat(bytes)));
   const marks = tags.filter((tag) => tag.type === 18).slice(1);
   expect(tags.map((tag) => tag.type)).toEqual([18, 9, 8, 18, 9, 8, 18, 9]);
-  expect(marks.map((tag: FlvTag) => decodeAmf(tag.body))).toEqual([
+  const values: unknown[] = marks.map((tag) => decodeAmf(tag.body));
+  expect(values).toEqual([
     ["onShoal", nullObject({ dtsMs: 500, ptsMs: 500, capturedAtEpochMs: 1e12 })],
     ["onShoal", nullObject({ dtsMs: 540, ptsMs: 540, capturedAtEpochMs: 1e12 + 40 })],
   ]);
