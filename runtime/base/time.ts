@@ -15,3 +15,6 @@ export function ms(value: number): Ms {
 
 /** "No deadline": later than any time. */
 export const NEVER: Ms = ms(Number.POSITIVE_INFINITY);
+
+/** "At once": earlier than any time. */
+export const AT_ONCE: Ms = ms(Number.NEGATIVE_INFINITY);

@@ -3,7 +3,7 @@
  * and current group, and pushes every fragment to its viewers as it arrives. It admits, refuses and says goodbye; what
  * one stream does lies in edge-stream.ts.
  */
-import { type Ms, ms, NEVER } from "../base/time.ts";
+import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
 import { Acceptor, type Admission } from "../core/acceptor.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import { NodeContext } from "../core/node-context.ts";
@@ -91,7 +91,7 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   pollTimeout(): Ms {
-    if (!this.#outbox.isEmpty) return ms(0);
+    if (!this.#outbox.isEmpty) return AT_ONCE;
     return ms(Math.min(this.#context.nextTimeout(), this.#tickAt));
   }
 

@@ -8,7 +8,7 @@ import type { Segment, SegmentIndex } from "../core/segment-index.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 
 /** How long a hole may hold up the frames behind it. */
-const HOLE_MS = 500;
+const HOLE_MS = 1000;
 
 export class FrameReader {
   readonly #index: SegmentIndex;

@@ -3,7 +3,7 @@
  * and plays each frame when its time has come. An edge that restarts, an encoder that restarts, an outage: it goes on.
  */
 import { ProtocolViolation } from "../base/errors.ts";
-import { type Ms, ms, NEVER } from "../base/time.ts";
+import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import { NodeContext } from "../core/node-context.ts";
 import { Outbox, type Output } from "../core/outbox.ts";
@@ -74,9 +74,9 @@ export class Peer implements PeerCommands, SessionHost {
   }
 
   pollTimeout(): Ms {
-    if (!this.#outbox.isEmpty) return ms(0);
+    if (!this.#outbox.isEmpty) return AT_ONCE;
     if (this.#isClosed) return NEVER;
-    const upstream = this.#upstream?.nextTimeout() ?? ms(0);
+    const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
     const due = this.#playbacks[0]?.nextDue() ?? NEVER;
     return ms(Math.min(this.#context.nextTimeout(), upstream, this.#tickAt, due));
   }

@@ -2,7 +2,7 @@
  * The publisher: takes frames from an encoder, cuts them into fragments and sends them to one edge. It keeps the current
  * group of pictures, so that an edge that comes back (or comes late) gets a point to start from.
  */
-import { type Ms, ms, NEVER } from "../base/time.ts";
+import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import { NodeContext } from "../core/node-context.ts";
 import { Outbox, type Output } from "../core/outbox.ts";
@@ -129,8 +129,8 @@ export class Publisher implements PublisherCommands, SessionHost {
   }
 
   pollTimeout(): Ms {
-    if (!this.#outbox.isEmpty) return ms(0);
-    const upstream = this.#upstream?.nextTimeout() ?? ms(0);
+    if (!this.#outbox.isEmpty) return AT_ONCE;
+    const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
     return ms(Math.min(this.#context.nextTimeout(), upstream, this.#clockAt));
   }
 
