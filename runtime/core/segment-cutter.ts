@@ -119,7 +119,8 @@ export class SegmentCutter {
   #dependsOn(kind: FrameKind): number {
     if (kind === FrameKind.audio || this.#reference === undefined) return 0;
     if (kind === FrameKind.key) return 0;
-    return Math.min(serialDiff(this.#sequence, this.#reference), DEPENDS_ON_MAX);
+    const back = serialDiff(this.#sequence, this.#reference);
+    return back <= DEPENDS_ON_MAX ? back : 0; /* a quarter of an hour of sound between two pictures */
   }
 
   #append(

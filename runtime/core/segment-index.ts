@@ -45,8 +45,6 @@ export interface FragmentPlace {
 const CAPACITY = 8192;
 /** A joiner starts from the group that was running this long ago, ms: the longest play-out delay. */
 const JOIN_AGE_MS = 1500;
-/** Segments that may make room for one fragment. */
-const EVICTIONS_MAX = 64;
 /** A frontier further ahead than this many fragments is not believed. */
 const FRONTIER_AHEAD_MAX = 1 << 16;
 
@@ -55,7 +53,7 @@ export class SegmentIndex {
   readonly store: number;
   /** See `SegmentIndexOptions.clock`. */
   clock: CaptureClock | undefined;
-  readonly #hot: HotPath;
+  readonly hot: HotPath;
   readonly #options: SegmentIndexOptions;
   readonly #capacity: number;
   readonly #list = new SegmentList();
@@ -66,7 +64,7 @@ export class SegmentIndex {
   #isClosed = false;
 
   constructor(hot: HotPath, options: SegmentIndexOptions) {
-    this.#hot = hot;
+    this.hot = hot;
     this.#options = options;
     this.#capacity = options.capacity ?? CAPACITY;
     this.clock = options.clock;
@@ -75,8 +73,8 @@ export class SegmentIndex {
   }
 
   /**
-   * Files a fragment: `Inserted.fresh` or `completed` (its segment is whole now), or a negative `Status`. The caller keeps
-   * its reference to `slot`. When memory is full the oldest makes room. `Status.conflict`: it contradicts what is known.
+   * Files a fragment: `Inserted.fresh` or `completed` (its segment is whole now), or a negative `Status`: `conflict` when it
+   * contradicts what is known. The caller keeps its reference to `slot`.
    */
   insert(now: Ms, place: FragmentPlace, slot: number): number {
     const { number, index, total, flags } = place;
@@ -91,10 +89,7 @@ export class SegmentIndex {
     }
     if (!this.#fits(first, total, header, index, slot)) return Status.conflict;
     const { store } = this;
-    let result = this.#hot.fragmentInsert(store, number, index, total, flags, slot, now);
-    for (let i = 0; result === Status.full && i < EVICTIONS_MAX && this.evictOldest(); i++) {
-      result = this.#hot.fragmentInsert(store, number, index, total, flags, slot, now);
-    }
+    const result = this.hot.fragmentInsert(store, number, index, total, flags, slot, now);
     if (result !== Inserted.fresh && result !== Inserted.completed) return result;
     const segment = known ?? this.#list.add(new SegmentRecord(first, total, flags, now));
     segment.header = header;
@@ -117,12 +112,12 @@ export class SegmentIndex {
 
   /** Lowest fragment number kept; `next()` when nothing is. */
   oldest(): number {
-    return this.#hot.storeOldest(this.store);
+    return this.hot.storeOldest(this.store);
   }
 
   /** One past the highest fragment seen. */
   next(): number {
-    return this.#hot.storeNext(this.store);
+    return this.hot.storeNext(this.store);
   }
 
   /** One past the newest fragment known to exist: seen, counted in a segment's total, or told by the upstream. */
@@ -175,7 +170,7 @@ export class SegmentIndex {
   takeBody(first: number): Uint8Array | undefined {
     const header = this.#list.at(first)?.header;
     if (header === undefined) return undefined;
-    const hot = this.#hot;
+    const hot = this.hot;
     const count = hot.segmentSlots(this.store, first);
     if (count === 0) return undefined;
     const body = new Uint8Array(header.size);
@@ -195,7 +190,7 @@ export class SegmentIndex {
   holes(from: number, to: number, limit: number): number {
     const floor = this.#floor;
     const start = floor !== undefined && serialDiff(from, floor) < 0 ? floor : from;
-    return serialDiff(to, start) <= 0 ? 0 : this.#hot.holes(this.store, start, to, limit);
+    return serialDiff(to, start) <= 0 ? 0 : this.hot.holes(this.store, start, to, limit);
   }
 
   /** When a fragment was captured, in the local clock; told from its neighbours while it is unknown. Never after `now`. */
@@ -230,7 +225,7 @@ export class SegmentIndex {
     return upTo === undefined ? 0 : this.#drop(upTo);
   }
 
-  /** Drops the oldest segment; false when there is none. */
+  /** Drops the oldest segment, to make room when memory is full; false when there is none. */
   evictOldest(): boolean {
     const oldest = this.#list.first;
     if (oldest === undefined) return false;
@@ -240,14 +235,14 @@ export class SegmentIndex {
 
   /** Gives the store back. Nothing may be called afterwards. */
   close(): void {
-    if (!this.#isClosed) this.#hot.storeClose(this.store);
+    if (!this.#isClosed) this.hot.storeClose(this.store);
     this.#isClosed = true;
   }
 
   #drop(upTo: number): number {
     this.#floor = upTo;
     this.#list.dropBefore(upTo);
-    return this.#hot.evictBefore(this.store, upTo);
+    return this.hot.evictBefore(this.store, upTo);
   }
 
   /* The store's window moves with the newest fragment; a segment that no longer lies in it entirely is gone. */
@@ -260,9 +255,9 @@ export class SegmentIndex {
   }
 
   #decode(slot: number): SegmentHeader | undefined {
-    const ptr = this.#hot.payloadPtr(slot);
-    const length = this.#hot.payloadLength(slot);
-    return decodeSegmentHeader(this.#hot.bytes.subarray(ptr, ptr + length));
+    const ptr = this.hot.payloadPtr(slot);
+    const length = this.hot.payloadLength(slot);
+    return decodeSegmentHeader(this.hot.bytes.subarray(ptr, ptr + length));
   }
 
   /* Fragments are full but for the last, whose length the header tells; whichever of the two comes later is checked. */
@@ -273,7 +268,7 @@ export class SegmentIndex {
     index: number,
     slot: number,
   ): boolean {
-    const hot = this.#hot;
+    const hot = this.hot;
     if (index < total - 1 && hot.payloadLength(slot) !== MAX_BODY_BYTES) return false;
     if (header === undefined) return true;
     const lastBytes = SEGMENT_HEADER_BYTES + header.size - (total - 1) * MAX_BODY_BYTES;
