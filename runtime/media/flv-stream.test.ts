@@ -23,12 +23,12 @@ function written(items: readonly StreamFrame[], captureMarks = false): string[] 
 
 test("begins at a key frame, behind header, metadata and configurations", () => {
   const found = written([item(inter, 10), ...heads(), item(inter, 960), item(audio, 980), item(key, 1_000)]);
-  expect(found).toEqual(["18@1000", "9@1000", "8@1000", "9@1000"]);
+  expect(found).toEqual(["18@0", "9@1000", "8@1000", "9@1000"]);
 });
 
 test("keeps the first epoch's timestamps and writes repeated configurations once", () => {
   const found = written([...heads(), item(key, 5_000), item(audio, 4_990), ...heads(), item(key, 6_000)]);
-  expect(found).toEqual(["18@5000", "9@5000", "8@5000", "9@5000", "8@4990", "9@6000"]);
+  expect(found).toEqual(["18@0", "9@5000", "8@5000", "9@5000", "8@4990", "9@6000"]);
 });
 
 test("writes a configuration that changed, before the frame that needs it", () => {

@@ -159,7 +159,9 @@ export class FlvStreamWriter {
       const body = this.#heads.get(kind);
       if (!body || equal(body, this.#written.get(kind))) continue;
       this.#written.set(kind, body);
-      chunks.push({ bytes: flvTag(flvTagType(kind), dtsMs, body), role: "head" });
+      /* FFmpeg takes metadata with any timestamp but 0 for a track of subtitles. */
+      const atMs = kind === FrameKind.metadata ? 0 : dtsMs;
+      chunks.push({ bytes: flvTag(flvTagType(kind), atMs, body), role: "head" });
     }
   }
 
