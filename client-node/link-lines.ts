@@ -12,6 +12,8 @@ export class LinkLines {
   readonly #edge: string;
   readonly #say: (line: string) => void;
   #connected = false;
+  /** What stands between us and the edge, as far as known. */
+  #trouble: string;
   #lastLine = "";
   #lastAtMs: number;
 
@@ -19,6 +21,7 @@ export class LinkLines {
     this.#edge = edge;
     this.#say = say;
     this.#lastAtMs = nowMs;
+    this.#trouble = this.#noAnswer();
   }
 
   get connected(): boolean {
@@ -29,22 +32,26 @@ export class LinkLines {
     switch (event.type) {
       case "connected":
         this.#connected = true;
+        this.#trouble = this.#noAnswer();
         this.#lastLine = "";
         this.#lastAtMs = nowMs;
-        return this.#say(`connected to ${addressKey(event.to)}, round trip ${event.rttMs.toFixed(1)} ms`);
+        return this.#say(`connected to ${addressKey(event.to)}`);
       case "disconnected":
         this.#connected = false;
         return this.#sayOnce(`lost the edge ${this.#edge}: ${reasonText(event)}${again(event)}`, nowMs);
       case "refused":
         this.#connected = false;
-        if (event.reason === "timeout") return this.#sayOnce(this.#noAnswer(), nowMs);
-        return this.#sayOnce(`${this.#edge} refuses: ${reasonText(event)}${again(event)}`, nowMs);
+        this.#trouble =
+          event.reason === "timeout"
+            ? this.#noAnswer()
+            : `${this.#edge} refuses: ${reasonText(event)}${again(event)}`;
+        return this.#sayOnce(this.#trouble, nowMs);
     }
   }
 
   /** Call about once a second: a node that waits for an answer says nothing by itself. */
   handleTimeout(nowMs: number): void {
-    if (!this.#connected) this.#sayOnce(this.#noAnswer(), nowMs);
+    if (!this.#connected) this.#sayOnce(this.#trouble, nowMs);
   }
 
   #noAnswer(): string {
@@ -62,7 +69,8 @@ export class LinkLines {
 
 /** The reason, and what the other side says of it when that says more. */
 export function reasonText(event: Exclude<LinkEvent, { type: "connected" }>): string {
-  return event.detail === "" ? event.reason : `${event.reason} (${event.detail})`;
+  const detail = event.detail.replace(/^[\da-f.:[\]]+:\d+: ?/, ""); /* the address is named already */
+  return detail === "" ? event.reason : `${event.reason} (${detail})`;
 }
 
 function again(event: Exclude<LinkEvent, { type: "connected" }>): string {
