@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolViolation } from "../base/errors.ts";
+import { ms } from "../base/time.ts";
 import { Prng } from "../base/prng.ts";
 import {
   CONTROL_CHUNK_BYTES,
@@ -28,7 +29,7 @@ test("delivers every byte once and in order over a link that loses, doubles and 
       }
       const wire: { offset: number; bytes: Uint8Array }[] = [];
       for (let round = 0; round < 10_000 && !(sender.isSettled && wire.length === 0); round++) {
-        const chunk = sender.nextChunk();
+        const chunk = sender.nextChunk(ms(0));
         if (chunk !== undefined && random.next() < 0.3) sender.handleLost(chunk.offset);
         else if (chunk !== undefined) wire.push(chunk);
         if (wire.length === 0 || random.next() < 0.5) continue;
@@ -49,7 +50,7 @@ test("takes no more than it may keep unacknowledged", () => {
   const stream = new ControlStream();
   expect(stream.write(new Uint8Array(CONTROL_SEND_BYTES_MAX))).toBe(true);
   expect(stream.write(new Uint8Array(1))).toBe(false);
-  const chunk = stream.nextChunk();
+  const chunk = stream.nextChunk(ms(0));
   expect(chunk?.bytes.length).toBe(CONTROL_CHUNK_BYTES);
   stream.handleAcked(chunk?.offset ?? -1);
   expect(stream.write(new Uint8Array(1))).toBe(true);
@@ -58,7 +59,7 @@ test("takes no more than it may keep unacknowledged", () => {
 test("a chunk acknowledged while it waits to be sent again is not sent again", () => {
   const stream = new ControlStream();
   stream.write(new Uint8Array(10));
-  const chunk = stream.nextChunk();
+  const chunk = stream.nextChunk(ms(0));
   stream.handleLost(chunk?.offset ?? -1);
   expect(stream.hasUnsent).toBe(true);
   stream.handleAcked(chunk?.offset ?? -1);
@@ -70,4 +71,16 @@ test("bytes far ahead of a hole are a violation", () => {
   const stream = new ControlStream();
   const far = () => stream.receive(CONTROL_RECEIVE_BYTES_MAX, new Uint8Array(1), () => {});
   expect(far).toThrow(ProtocolViolation);
+});
+
+test("what nobody acknowledges is sent again by time, ever more slowly", () => {
+  const stream = new ControlStream();
+  stream.write(new Uint8Array(10));
+  stream.nextChunk(ms(1000));
+  expect(stream.resendAt(200)).toBe(ms(1200));
+  stream.handleTimeout(ms(1199), 200);
+  expect(stream.hasUnsent).toBe(false);
+  stream.handleTimeout(ms(1200), 200);
+  stream.nextChunk(ms(1200));
+  expect(stream.resendAt(200)).toBe(ms(1600));
 });

@@ -4,6 +4,7 @@
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { serialDiff } from "../base/serial.ts";
+import { type Ms, ms, NEVER } from "../base/time.ts";
 
 /** Bytes of control stream in one CONTROL packet. */
 export const CONTROL_CHUNK_BYTES = 1100;
@@ -15,7 +16,13 @@ export const CONTROL_RECEIVE_BYTES_MAX = 64 * 1024;
 interface Chunk {
   readonly offset: number;
   readonly bytes: Uint8Array;
+  sentAt: Ms;
+  /** Times sent. */
+  sends: number;
 }
+
+/** A chunk unheard of is sent again after this, doubling: acknowledgements may be missing for want of anything else. */
+const RESEND_MS_MAX = 2000;
 
 export class ControlStream {
   /** Waiting to be sent, or to be sent again: lowest offset first. */
@@ -42,7 +49,7 @@ export class ControlStream {
     if (this.#pendingBytes + bytes.length > CONTROL_SEND_BYTES_MAX) return false;
     for (let at = 0; at < bytes.length; at += CONTROL_CHUNK_BYTES) {
       const piece = bytes.slice(at, at + CONTROL_CHUNK_BYTES);
-      this.#unsent.push({ offset: this.#sendOffset, bytes: piece });
+      this.#unsent.push({ offset: this.#sendOffset, bytes: piece, sentAt: NEVER, sends: 0 });
       this.#sendOffset = (this.#sendOffset + piece.length) >>> 0;
     }
     this.#pendingBytes += bytes.length;
@@ -50,10 +57,27 @@ export class ControlStream {
   }
 
   /** The next chunk to put into a packet; it counts as in flight from then on. */
-  nextChunk(): Chunk | undefined {
+  nextChunk(now: Ms): Readonly<Chunk> | undefined {
     const chunk = this.#unsent.shift();
-    if (chunk !== undefined) this.#inFlight.set(chunk.offset, chunk);
+    if (chunk === undefined) return undefined;
+    chunk.sentAt = now;
+    chunk.sends++;
+    this.#inFlight.set(chunk.offset, chunk);
     return chunk;
+  }
+
+  /** When the oldest chunk in flight counts as lost by time alone; `timeoutMs` is that of the first try. */
+  resendAt(timeoutMs: number): Ms {
+    let at: Ms = NEVER;
+    for (const chunk of this.#inFlight.values()) at = ms(Math.min(at, dueAt(chunk, timeoutMs)));
+    return at;
+  }
+
+  /** Takes what is due by time to be sent again. */
+  handleTimeout(now: Ms, timeoutMs: number): void {
+    for (const chunk of this.#inFlight.values()) {
+      if (dueAt(chunk, timeoutMs) <= now) this.handleLost(chunk.offset);
+    }
   }
 
   handleAcked(offset: number): void {
@@ -108,4 +132,8 @@ export class ControlStream {
     this.#ahead.set(offset, bytes.slice());
     this.#aheadBytes += bytes.length;
   }
+}
+
+function dueAt(chunk: Chunk, timeoutMs: number): number {
+  return chunk.sentAt + Math.min(timeoutMs * 2 ** (chunk.sends - 1), RESEND_MS_MAX);
 }

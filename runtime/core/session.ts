@@ -64,6 +64,8 @@ const PING_START_MS = [0, 60, 140, 300] as const;
 const PING_MS = 2000;
 /** At most one CHALLENGE in this time to an unproven address. */
 const CHALLENGE_GAP_MS = 200;
+/** A control chunk unacknowledged for this and two round trips is sent again. */
+const CONTROL_TIMEOUT_MS = 30;
 /** An answer to a PING older than this says nothing about the clock. */
 const PONG_AGE_MS = 5000;
 
@@ -238,6 +240,7 @@ export class Session implements SendPort, HeapMember {
         this.#lastSentAt + KEEPALIVE_MS,
         this.#lastReceivedAt + DEAD_MS,
         this.#pingAt,
+        this.#control?.resendAt(this.#controlTimeoutMs()) ?? NEVER,
       ),
     );
   }
@@ -251,7 +254,16 @@ export class Session implements SendPort, HeapMember {
     if (!this.isOpen) return;
     if (now >= this.#ackDueAt) this.flushAck(now);
     if (now >= this.#pingAt || now >= this.#lastSentAt + KEEPALIVE_MS) this.#ping(now);
+    this.#control?.handleTimeout(now, this.#controlTimeoutMs());
     this.#flushControl(now);
+  }
+
+  /**
+   * Loss detection needs an acknowledgement of something later, and a receiver that has not got our `stream` message
+   * acknowledges no media: control must not wait for it for ever.
+   */
+  #controlTimeoutMs(): number {
+    return CONTROL_TIMEOUT_MS + 2 * this.srttMs();
   }
 
   #checkLoss(now: Ms): void {
@@ -380,7 +392,7 @@ export class Session implements SendPort, HeapMember {
 
   #flushControl(now: Ms): void {
     while (this.#control?.hasUnsent === true && this.#context.outbox.hasRoom(MAX_DATAGRAM)) {
-      const chunk = this.#control.nextChunk();
+      const chunk = this.#control.nextChunk(now);
       if (chunk === undefined) return;
       const { offset, bytes } = chunk;
       if (!this.#sendControlPacket(now, PacketKind.control, offset, bytes, offset)) {

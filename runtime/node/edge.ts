@@ -190,8 +190,8 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#bySession.get(session)?.handleControl(now, session, message);
   }
 
-  handleFeedback(_now: Ms, session: Session, entry: FeedbackEntry): void {
-    this.#bySession.get(session)?.handleFeedback(session, entry);
+  handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {
+    this.#bySession.get(session)?.handleFeedback(now, session, entry);
   }
 
   handleClock(now: Ms, session: Session, entry: ClockEntry): void {

@@ -22,6 +22,8 @@ import { Upstream } from "./upstream.ts";
 /** How often the edge hears of the play point, and holes are looked for. */
 const TICK_MS = 20;
 const FEEDBACK_MS = 250;
+/** While the stream's clock is not known: each FEEDBACK that says so is answered with a CLOCK. */
+const FEEDBACK_MS_FIRST = 40;
 /** A run of the encoder that is over is played out next to its successor; older ones go. */
 const PLAYBACKS_MAX = 2;
 
@@ -147,7 +149,8 @@ export class Peer implements PeerCommands, SessionHost {
     this.#tickAt = this.#playbacks.length === 0 ? NEVER : ms(now + TICK_MS);
     const session = this.#upstream?.session;
     const isFeedbackDue = now >= this.#feedbackAt;
-    if (isFeedbackDue) this.#feedbackAt = ms(now + FEEDBACK_MS);
+    const isSettled = this.#playbacks.every((playback) => playback.intake.clock.ready);
+    if (isFeedbackDue) this.#feedbackAt = ms(now + (isSettled ? FEEDBACK_MS : FEEDBACK_MS_FIRST));
     for (const playback of this.#playbacks) {
       playback.tick(now);
       if (session === undefined) continue;
