@@ -1,0 +1,192 @@
+/**
+ * The simulator's agenda: what happens when, in order of time and, at one time, in order of filing. Nearly all events lie
+ * within two seconds of now (packets in flight, timers), so they wait in the buckets of a wheel and only the bucket that is
+ * being played is kept sorted; what lies further off waits in a heap. All in typed arrays: a million events a second pass
+ * through here, and none makes an object.
+ *
+ *   near: heap of the bucket at hand    wheel: lists by 1/8 ms, 2 s ahead    far: heap of the rest
+ */
+import { assert } from "../base/assert.ts";
+
+const TICKS_PER_MS = 8;
+const WHEEL_TICKS = 16_384;
+const NONE = -1;
+
+export class EventQueue {
+  /** The event taken by the last `pop` that returned true. */
+  time = 0;
+  kind = 0;
+  argument = 0;
+
+  #capacity = 1024;
+  #times = new Float64Array(this.#capacity);
+  #orders = new Float64Array(this.#capacity);
+  #kinds = new Uint8Array(this.#capacity);
+  #arguments = new Int32Array(this.#capacity);
+  #nexts = new Int32Array(this.#capacity);
+  #free = NONE;
+  #used = 0;
+  #filed = 0;
+  readonly #buckets = new Int32Array(WHEEL_TICKS).fill(NONE);
+  #inWheel = 0;
+  #tick = 0;
+  readonly #near = new IndexHeap();
+  readonly #far = new IndexHeap();
+
+  get size(): number {
+    return this.#near.size + this.#inWheel + this.#far.size;
+  }
+
+  /** Files an event. `time` must not lie before the last one taken; `kind` is 0..255. */
+  push(time: number, kind: number, argument: number): void {
+    assert(time >= this.time, "event queue: an event in the past");
+    const entry = this.#allocate();
+    this.#times[entry] = time;
+    this.#orders[entry] = this.#filed++;
+    this.#kinds[entry] = kind;
+    this.#arguments[entry] = argument;
+    this.#file(entry);
+  }
+
+  /** Time of the next event, +Infinity when there is none. */
+  peek(): number {
+    if (this.#near.size === 0 && !this.#advance()) return Number.POSITIVE_INFINITY;
+    return this.#times[this.#near.first] as number;
+  }
+
+  /** Takes the next event into `time`, `kind` and `argument`; false when there is none. */
+  pop(): boolean {
+    if (this.#near.size === 0 && !this.#advance()) return false;
+    const entry = this.#near.pop(this.#times, this.#orders);
+    this.time = this.#times[entry] as number;
+    this.kind = this.#kinds[entry] as number;
+    this.argument = this.#arguments[entry] as number;
+    this.#nexts[entry] = this.#free;
+    this.#free = entry;
+    return true;
+  }
+
+  #file(entry: number): void {
+    const tick = tickOf(this.#times[entry] as number);
+    if (tick <= this.#tick) this.#near.push(entry, this.#times, this.#orders);
+    else if (tick < this.#tick + WHEEL_TICKS) {
+      const bucket = tick % WHEEL_TICKS;
+      this.#nexts[entry] = this.#buckets[bucket] as number;
+      this.#buckets[bucket] = entry;
+      this.#inWheel++;
+    } else this.#far.push(entry, this.#times, this.#orders);
+  }
+
+  /** Moves on to the next bucket that holds anything; false when nothing is left. */
+  #advance(): boolean {
+    while (this.#near.size === 0) {
+      if (this.#inWheel > 0) this.#tick++;
+      else if (this.#far.size > 0) this.#tick = tickOf(this.#times[this.#far.first] as number);
+      else return false;
+      this.#pullFar();
+      this.#pullBucket(this.#tick % WHEEL_TICKS);
+    }
+    return true;
+  }
+
+  #pullFar(): void {
+    const horizon = this.#tick + WHEEL_TICKS;
+    while (this.#far.size > 0 && tickOf(this.#times[this.#far.first] as number) < horizon) {
+      this.#file(this.#far.pop(this.#times, this.#orders));
+    }
+  }
+
+  #pullBucket(bucket: number): void {
+    let entry = this.#buckets[bucket] as number;
+    this.#buckets[bucket] = NONE;
+    while (entry !== NONE) {
+      const next = this.#nexts[entry] as number;
+      this.#near.push(entry, this.#times, this.#orders);
+      this.#inWheel--;
+      entry = next;
+    }
+  }
+
+  #allocate(): number {
+    const entry = this.#free;
+    if (entry !== NONE) {
+      this.#free = this.#nexts[entry] as number;
+      return entry;
+    }
+    if (this.#used === this.#capacity) this.#grow();
+    return this.#used++;
+  }
+
+  #grow(): void {
+    this.#capacity *= 2;
+    this.#times = grown(this.#times, new Float64Array(this.#capacity));
+    this.#orders = grown(this.#orders, new Float64Array(this.#capacity));
+    this.#kinds = grown(this.#kinds, new Uint8Array(this.#capacity));
+    this.#arguments = grown(this.#arguments, new Int32Array(this.#capacity));
+    this.#nexts = grown(this.#nexts, new Int32Array(this.#capacity));
+  }
+}
+
+/** A binary heap of entries by (time, order), both kept elsewhere. */
+class IndexHeap {
+  size = 0;
+  #entries = new Int32Array(64);
+
+  get first(): number {
+    return this.#entries[0] as number;
+  }
+
+  push(entry: number, times: Float64Array, orders: Float64Array): void {
+    if (this.size === this.#entries.length) {
+      this.#entries = grown(this.#entries, new Int32Array(this.size * 2));
+    }
+    const entries = this.#entries;
+    let at = this.size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = entries[parent] as number;
+      if (!isBefore(entry, above, times, orders)) break;
+      entries[at] = above;
+      at = parent;
+    }
+    entries[at] = entry;
+  }
+
+  pop(times: Float64Array, orders: Float64Array): number {
+    const entries = this.#entries;
+    const first = entries[0] as number;
+    const last = entries[--this.size] as number;
+    const size = this.size;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      const right = child + 1;
+      if (right < size && isBefore(entries[right] as number, entries[child] as number, times, orders)) {
+        child = right;
+      }
+      if (!isBefore(entries[child] as number, last, times, orders)) break;
+      entries[at] = entries[child] as number;
+      at = child;
+    }
+    entries[at] = last;
+    return first;
+  }
+}
+
+function isBefore(a: number, b: number, times: Float64Array, orders: Float64Array): boolean {
+  const timeA = times[a] as number;
+  const timeB = times[b] as number;
+  return timeA < timeB || (timeA === timeB && (orders[a] as number) < (orders[b] as number));
+}
+
+function tickOf(time: number): number {
+  return Math.floor(time * TICKS_PER_MS);
+}
+
+type Growable = Float64Array | Int32Array | Uint8Array;
+
+function grown<T extends Growable>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

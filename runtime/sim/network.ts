@@ -1,0 +1,298 @@
+/**
+ * The virtual network: hosts with addresses, each with an access link up and one down, and paths between their regions.
+ * It owns no time of its own: `send` and `handleEvent` file what comes next in the world's event queue. A packet is a few
+ * numbers in typed arrays from the sender's transmit to the receiver's datagram.
+ *
+ *   sender ──up──► path(region, region) ──► arrival ──down──► delivery
+ *
+ * Links count IP bytes: the datagram and its IP and UDP headers.
+ */
+import { assert } from "../base/assert.ts";
+import type { Prng } from "../base/prng.ts";
+import type { HotPath } from "../core/hot-path.ts";
+import type { Transmit } from "../core/outbox.ts";
+import { type Address, addressKey } from "../wire/address.ts";
+import { damage } from "./damage.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { Link, type LinkModel } from "./link.ts";
+import { PACKET_BYTES_MAX, PacketPool } from "./packet-pool.ts";
+
+/** Kinds of event that belong to the network; the argument is a packet. */
+export const NetworkEvent = { arrival: 1, delivery: 2 } as const;
+
+const HEADERS_BYTES_V4 = 28;
+const HEADERS_BYTES_V6 = 48;
+const NOBODY = -1;
+const TRACE_PRIME = 0x01000193;
+
+export interface HostSpec {
+  readonly address: Address;
+  readonly up: LinkModel;
+  readonly down: LinkModel;
+  /** Index of the region whose paths apply; 0 when there is only one. */
+  readonly region: number;
+  /** Where the host's node keeps its payloads. */
+  readonly hot: HotPath;
+}
+
+export interface Host {
+  readonly id: number;
+  readonly address: Address;
+  /** What packets call it as their source. */
+  readonly source: number;
+  readonly up: Link;
+  readonly down: Link;
+  readonly region: number;
+  readonly hot: HotPath;
+  /** IP bytes and packets handed to the node. */
+  packetsIn: number;
+  bytesIn: number;
+  /** Whether anybody listens at the address; else packets vanish on arrival. */
+  isListening: boolean;
+}
+
+export interface NetworkOptions {
+  readonly queue: EventQueue;
+  readonly random: Prng;
+  /** A datagram reaches a host. `data` and `slot` are valid during the call. */
+  readonly deliver: (now: number, host: number, from: Address, data: Uint8Array, slot: number) => void;
+  /** Keeps `traceHash` over every delivery: costs about 0.1 µs a packet. */
+  readonly isTraced: boolean;
+}
+
+interface Path {
+  readonly link: Link;
+  /** Pairs of hosts differ by up to this much, ms one way; each pair keeps its own. */
+  readonly spreadMs: number;
+}
+
+export class Network {
+  readonly hosts: Host[] = [];
+  /** Packets to addresses nobody has, and to hosts that do not listen. */
+  packetsUnroutable = 0;
+  packetsUnheard = 0;
+  readonly #options: NetworkOptions;
+  readonly #pool = new PacketPool();
+  /** By index: whom packets may say they are from. */
+  readonly #addresses: SimAddress[] = [];
+  readonly #byKey = new Map<string, SimAddress>();
+  readonly #paths = new Map<number, Path>();
+  readonly #scratch = new Uint8Array(PACKET_BYTES_MAX);
+  readonly #views: Uint8Array[] = [];
+  #trace = 0x811c9dc5;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    for (let i = 0; i <= PACKET_BYTES_MAX; i++) this.#views.push(this.#scratch.subarray(0, i));
+  }
+
+  /** A digest of every delivery so far: time, ends, bytes. */
+  get traceHash(): number {
+    return this.#trace >>> 0;
+  }
+
+  get packetsInFlight(): number {
+    return this.#pool.size;
+  }
+
+  addHost(spec: HostSpec): Host {
+    const key = addressKey(spec.address);
+    assert(!this.#byKey.has(key), `network: address ${key} is taken`);
+    const id = this.hosts.length;
+    const address = new SimAddress(spec.address, id);
+    this.#byKey.set(key, address);
+    const source = this.#addresses.push(address) - 1;
+    const { region, hot } = spec;
+    const [up, down] = [new Link(spec.up), new Link(spec.down)];
+    const counts = { packetsIn: 0, bytesIn: 0, isListening: false };
+    const host: Host = { id, address, source, up, down, region, hot, ...counts };
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** How packets go from one region to another (or within one); without it the path is ideal. One direction. */
+  setPath(from: number, to: number, model: LinkModel, spreadMs = 0): Link {
+    const link = new Link(model);
+    this.#paths.set(pathKey(from, to), { link, spreadMs });
+    return link;
+  }
+
+  /** A node's transmit leaves its host. The transmit may be reused when this returns. */
+  send(now: number, source: Host, transmit: Transmit): void {
+    const target = this.#resolve(transmit.to);
+    const { hot } = source;
+    const tail = transmit.slot === 0 ? 0 : hot.payloadLength(transmit.slot);
+    const length = transmit.headLength + tail;
+    const bytes = length + headersBytes(source.address);
+    const random = this.#options.random;
+    let at = source.up.transit(now, bytes, random);
+    if (at < 0) return;
+    if (target === undefined) {
+      this.packetsUnroutable++;
+      return;
+    }
+    let copies = source.up.isDuplicated(random) ? 2 : 1;
+    let isDamaged = source.up.isCorrupted(random);
+    const path = this.#paths.get(pathKey(source.region, target.region));
+    if (path !== undefined) {
+      at = path.link.transit(at, bytes, random);
+      if (at < 0) return;
+      if (path.spreadMs > 0) at += path.spreadMs * pairShare(source.id, target.id);
+      if (path.link.isDuplicated(random)) copies++;
+      if (path.link.isCorrupted(random)) isDamaged = true;
+    }
+    const packet = this.#gather(source, target, transmit, length);
+    for (let i = 1; i < copies; i++) this.#fileArrival(at + random.next() * 5, this.#pool.copy(packet));
+    this.#fileArrival(at, isDamaged ? this.#damaged(packet) : packet);
+  }
+
+  /** A datagram from anywhere, true or forged, reaches the network's side of a host's access link. */
+  inject(now: number, from: Address, target: Host, data: Uint8Array): void {
+    const packet = this.#pool.allocate(this.#addressIndex(from), target.id, data.length);
+    this.#pool.write(packet, 0, data, 0, data.length);
+    this.#fileArrival(now, packet);
+  }
+
+  /** To be called by the world when an event of a `NetworkEvent` kind is due. */
+  handleEvent(now: number, kind: number, packet: number): void {
+    if (kind === NetworkEvent.arrival) this.#handleArrival(now, packet);
+    else this.#handleDelivery(now, packet);
+  }
+
+  /** Lays the transmit's bytes into a packet: the body by its slot where both ends share the memory. */
+  #gather(source: Host, target: Host, transmit: Transmit, length: number): number {
+    const { hot } = source;
+    const { headPtr, headLength, slot } = transmit;
+    const isShared = slot !== 0 && hot === target.hot;
+    const packet = this.#pool.allocate(source.source, target.id, isShared ? headLength : length);
+    this.#pool.write(packet, 0, hot.bytes, headPtr, headLength);
+    if (isShared) this.#pool.holdSlot(packet, hot, slot);
+    else if (slot !== 0) {
+      this.#pool.write(packet, headLength, hot.bytes, hot.payloadPtr(slot), length - headLength);
+    }
+    return packet;
+  }
+
+  #fileArrival(at: number, packet: number): void {
+    this.#options.queue.push(at, NetworkEvent.arrival, packet);
+  }
+
+  #handleArrival(now: number, packet: number): void {
+    const random = this.#options.random;
+    const target = this.hosts[this.#pool.target(packet)] as Host;
+    const { down } = target;
+    const out = down.transit(now, this.#ipBytes(packet, target), random);
+    if (out < 0) {
+      this.#pool.free(packet);
+      return;
+    }
+    const { queue } = this.#options;
+    if (down.isDuplicated(random)) {
+      queue.push(out + random.next() * 5, NetworkEvent.delivery, this.#pool.copy(packet));
+    }
+    const last = down.isCorrupted(random) ? this.#damaged(packet) : packet;
+    if (out > now) queue.push(out, NetworkEvent.delivery, last);
+    else this.#handleDelivery(now, last);
+  }
+
+  #handleDelivery(now: number, packet: number): void {
+    const pool = this.#pool;
+    const target = this.hosts[pool.target(packet)] as Host;
+    if (target.isListening) {
+      const slot = pool.slot(packet);
+      const from = this.#addresses[pool.source(packet)] as Address;
+      const data = this.#views[pool.length(packet)] as Uint8Array;
+      pool.read(packet, this.#scratch);
+      target.packetsIn++;
+      target.bytesIn += this.#ipBytes(packet, target);
+      if (this.#options.isTraced) this.#note(now, packet, data);
+      this.#options.deliver(now, target.id, from, data, slot);
+    } else this.packetsUnheard++;
+    pool.free(packet);
+  }
+
+  #ipBytes(packet: number, target: Host): number {
+    const slot = this.#pool.slot(packet);
+    const tail = slot === 0 ? 0 : target.hot.payloadLength(slot);
+    return this.#pool.length(packet) + tail + headersBytes(target.address);
+  }
+
+  /** The same packet with flipped bits or without its end; its slot's bytes become its own. */
+  #damaged(packet: number): number {
+    const pool = this.#pool;
+    const target = this.hosts[pool.target(packet)] as Host;
+    const slot = pool.slot(packet);
+    const headLength = pool.length(packet);
+    const tail = slot === 0 ? 0 : target.hot.payloadLength(slot);
+    const whole = new Uint8Array(headLength + tail);
+    pool.read(packet, whole);
+    if (slot !== 0) {
+      const ptr = target.hot.payloadPtr(slot);
+      whole.set(target.hot.bytes.subarray(ptr, ptr + tail), headLength);
+    }
+    const bytes = damage(whole, this.#options.random);
+    const result = pool.allocate(pool.source(packet), target.id, bytes.length);
+    pool.write(result, 0, bytes, 0, bytes.length);
+    pool.free(packet);
+    return result;
+  }
+
+  #resolve(to: Address): Host | undefined {
+    const known = to instanceof SimAddress ? to : this.#byKey.get(addressKey(to));
+    return known === undefined || known.host === NOBODY ? undefined : this.hosts[known.host];
+  }
+
+  #addressIndex(from: Address): number {
+    const key = addressKey(from);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return this.#addresses.indexOf(known);
+    const forged = new SimAddress(from, NOBODY);
+    this.#byKey.set(key, forged);
+    return this.#addresses.push(forged) - 1;
+  }
+
+  #note(now: number, packet: number, data: Uint8Array): void {
+    let hash = this.#trace;
+    const mix = (word: number): void => {
+      hash = Math.imul(hash ^ word, TRACE_PRIME);
+      hash ^= hash >>> 15;
+    };
+    mix(Math.floor(now * 1024) | 0);
+    mix(this.#pool.source(packet));
+    mix(this.#pool.target(packet));
+    for (const byte of data) mix(byte);
+    this.#trace = hash;
+  }
+}
+
+/** An address whose host is known without a look-up. Nodes see a plain address. */
+class SimAddress implements Address {
+  readonly family: 4 | 6;
+  readonly ip: string;
+  readonly port: number;
+  /** `NOBODY` for one that was only ever forged. */
+  readonly host: number;
+
+  constructor(address: Address, host: number) {
+    this.family = address.family;
+    this.ip = address.ip;
+    this.port = address.port;
+    this.host = host;
+  }
+}
+
+function headersBytes(address: Address): number {
+  return address.family === 4 ? HEADERS_BYTES_V4 : HEADERS_BYTES_V6;
+}
+
+function pathKey(from: number, to: number): number {
+  return from * 4096 + to;
+}
+
+/** A number in [0, 1) that a pair of hosts always has, whichever sends. */
+function pairShare(a: number, b: number): number {
+  let hash = Math.imul(Math.min(a, b) + 1, 0x9e3779b1) ^ Math.imul(Math.max(a, b) + 1, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
+  return ((hash ^ (hash >>> 15)) >>> 0) / 0x1_0000_0000;
+}
