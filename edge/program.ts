@@ -18,17 +18,21 @@ import { startUdpLoop, type UdpLoop } from "./udp-loop.ts";
 const SWEEP_MS = 1000;
 /** Goodbyes and the ends of HTTP responses may take so long; with the rest a stop stays within 2 s. */
 const GOODBYE_MS = 500;
+/** Goodbyes to thousands of viewers may find the socket's buffer full; so long they are kept trying. */
+const FLUSH_MS = 50;
 
 export interface EdgeProgram {
+  /** Where it listens, by config table: `HOST:PORT` for udp and rtmp, URLs for http and api; disabled ones are absent. */
+  readonly addresses: Addresses;
   /** Says goodbye to everyone and closes every listener. Calling it again gives the same end. */
   stop(): Promise<void>;
 }
 
 /** @throws StartError when a listener cannot be had; whatever had been started is stopped again. */
 export async function startEdge(config: EdgeConfig, log: Logger, version: string): Promise<EdgeProgram> {
-  const parts = new Parts();
+  const parts = new Parts(log);
   try {
-    await parts.start(config, log, version);
+    await parts.start(config, version);
   } catch (error) {
     await parts.stop();
     throw error;
@@ -36,7 +40,11 @@ export async function startEdge(config: EdgeConfig, log: Logger, version: string
   return parts;
 }
 
+type Addresses = { readonly [table in "udp" | "rtmp" | "http" | "api"]?: string };
+
 class Parts implements EdgeProgram {
+  readonly addresses: { -readonly [table in keyof Addresses]: string } = {};
+  readonly #log: Logger;
   #state: "starting" | "ready" | "stopping" = "starting";
   #loop: UdpLoop | undefined;
   #rtmp: RtmpIngest | undefined;
@@ -45,7 +53,12 @@ class Parts implements EdgeProgram {
   #sweep: ReturnType<typeof setInterval> | undefined;
   #stopped: Promise<void> | undefined;
 
-  async start(config: EdgeConfig, log: Logger, version: string): Promise<void> {
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  async start(config: EdgeConfig, version: string): Promise<void> {
+    const log = this.#log;
     const keys = new StreamKeys(config.streams);
     const loop = await startUdpLoop({
       config,
@@ -65,33 +78,33 @@ class Parts implements EdgeProgram {
       readerTimeoutMs: config.http.readerTimeoutMs,
     });
     this.#sweep = setInterval(() => this.#fanout?.sweep(), SWEEP_MS);
-    log.info("UDP on {address}", { event: "listening", listener: "udp", address: loop.address });
+    this.#listens("udp", "UDP", loop.address);
     if (config.rtmp.enabled) {
       this.#rtmp = await startRtmpIngest({ host: loop, keys, config: config.rtmp, log });
-      log.info("RTMP on {address}", { event: "listening", listener: "rtmp", address: this.#rtmp.address });
+      this.#listens("rtmp", "RTMP", this.#rtmp.address);
     }
-    if (config.http.enabled) this.#startViewers(config, log, this.#fanout, loop);
-    if (config.api.enabled) this.#startOperators(config, log, version, this.#fanout, loop);
+    if (config.http.enabled) this.#startViewers(config, this.#fanout, loop);
+    if (config.api.enabled) this.#startOperators(config, version, this.#fanout, loop);
     this.#state = "ready";
     log.info("ready", { event: "ready", version });
   }
 
-  #startViewers(config: EdgeConfig, log: Logger, fanout: FlvFanout, host: UdpLoop): void {
+  #startViewers(config: EdgeConfig, fanout: FlvFanout, host: UdpLoop): void {
     const app = createViewerApp({
       host,
       fanout,
       draining: () => this.#state === "stopping",
       onReader: (change, stream, from) => {
         const level = change === "cut" ? "warning" : "info";
-        log[level]("HTTP reader {from} of {stream}: {change}", { event: "reader", change, stream, from });
+        this.#log[level]("HTTP reader {from} of {stream}: {change}", { event: "reader", change, stream, from });
       },
     });
     const listener = listenHttp(app, { ...config.http, table: "http" });
     this.#http.push(listener);
-    log.info("viewers' pages on {url}", { event: "listening", listener: "http", url: listener.url });
+    this.#listens("http", "viewers' pages", listener.url);
   }
 
-  #startOperators(config: EdgeConfig, log: Logger, version: string, fanout: FlvFanout, host: UdpLoop): void {
+  #startOperators(config: EdgeConfig, version: string, fanout: FlvFanout, host: UdpLoop): void {
     const ready = () => this.#state === "ready";
     const source = { host, fanout, version, hotPath: config.buffer.hotPath, ready };
     const { allowedHosts, allowedOrigins } = config.api;
@@ -101,12 +114,17 @@ class Parts implements EdgeProgram {
       guard: { listenHost: config.api.host, allowedHosts, allowedOrigins },
       onKick: (stream, from) => {
         const who = from ?? "its publisher";
-        log.warning("operator removed {who} from {stream}", { event: "kicked", who, stream });
+        this.#log.warning("operator removed {who} from {stream}", { event: "kicked", who, stream });
       },
     });
     const listener = listenHttp(app, { ...config.api, table: "api" });
     this.#http.push(listener);
-    log.info("API and metrics on {url}", { event: "listening", listener: "api", url: listener.url });
+    this.#listens("api", "API and metrics", listener.url);
+  }
+
+  #listens(listener: keyof Addresses, what: string, address: string): void {
+    this.addresses[listener] = address;
+    this.#log.info("{what} on {address}", { event: "listening", listener, what, address });
   }
 
   stop(): Promise<void> {
@@ -120,6 +138,7 @@ class Parts implements EdgeProgram {
     this.#rtmp?.stop();
     this.#fanout?.closeAll();
     this.#loop?.command((edge, now) => edge.close(now));
+    await Bun.sleep(FLUSH_MS);
     this.#loop?.stop();
     await Promise.all(this.#http.map((listener) => listener.stop(GOODBYE_MS)));
   }

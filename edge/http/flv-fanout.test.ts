@@ -145,6 +145,17 @@ describe("a reader that does not keep up", () => {
   });
 });
 
+test("a stuck reader is cut even while newer groups push out what it did not take", () => {
+  const rig = new Rig();
+  rig.open();
+  for (let second = 1; second <= 11; second++) {
+    rig.edge.time += 1000;
+    rig.send(FrameKind.key, 1000 + second * 1000, { bytes: 1200 });
+    rig.fanout.sweep();
+  }
+  expect(rig.gone).toEqual(["cut"]);
+});
+
 test("readers wait for an encoder that comes back, and are ended when it does not", async () => {
   const rig = new Rig();
   const taker = new Taker(rig.open());

@@ -41,18 +41,20 @@ export class FlvReader {
 
   /** Frames to begin with: the current group, configurations first. Call once, before `push`. */
   start(nowMs: number, group: readonly StreamFrame[]): void {
-    for (const item of group) this.#enqueue(nowMs, this.#writer.write(item));
+    this.#progressAtMs = nowMs;
+    for (const item of group) this.#enqueue(nowMs, this.#writer.write(item), false);
     this.#burstBytes = this.#queuedBytes;
   }
 
   /** The next frame of the stream; queued, or skipped when the reader is too slow. */
   push(nowMs: number, item: StreamFrame): void {
+    const wasIdle = this.#queue.length === 0; /* what waited and was dropped still was not taken */
     if (this.#skipping && this.#writer.startsAt(item.frame)) this.#resume();
     if (this.#skipping && isMedia(item.frame)) {
       this.#framesSkipped++;
       return;
     }
-    this.#enqueue(nowMs, this.#writer.write(item));
+    this.#enqueue(nowMs, this.#writer.write(item), wasIdle);
     if (this.#queuedBytes - this.#burstBytes <= this.#options.queueBytesMax) return;
     this.#skipping = true;
     this.#writer.interrupt();
@@ -104,8 +106,8 @@ export class FlvReader {
     this.#burstBytes = 0;
   }
 
-  #enqueue(nowMs: number, chunks: readonly FlvChunk[]): void {
-    if (this.#queue.length === 0 && chunks.length > 0) this.#progressAtMs = nowMs;
+  #enqueue(nowMs: number, chunks: readonly FlvChunk[], wasIdle: boolean): void {
+    if (wasIdle && chunks.length > 0) this.#progressAtMs = nowMs;
     for (const chunk of chunks) {
       this.#queue.push(chunk);
       this.#queuedBytes += chunk.bytes.length;
