@@ -136,7 +136,7 @@ export class Evict {
     return Evict.before(Stores.of(store), number);
   }
 
-  /** While the oldest is older than the given age; ages in ticks stay below 2^32 (five days). */
+  /** The floor goes just behind the last one evicted. Ages stay below 2^32 ticks (five days). */
   static evictOlder(store: i32, arrivedMs: f64): u32 {
     const s = Stores.of(store);
     if (s.count == 0) return 0;
@@ -144,11 +144,12 @@ export class Evict {
     const latest = <u32>(<i64>s.latest);
     let number = s.oldest;
     let left = s.count;
+    let floor = number;
     while (left && <f64>(latest - Stores.cell(s, number).arrived) > ageMin) {
-      number++;
+      floor = ++number;
       if (--left) number += Bits.nextSet(s.present, s.mask, number, s.next - number);
     }
-    return left == s.count ? 0 : Evict.before(s, number);
+    return left == s.count ? 0 : Evict.before(s, floor);
   }
 
   /** Raises the floor to `number`; comparisons are relative to `next`, as everywhere here. */
