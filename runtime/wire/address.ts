@@ -16,9 +16,7 @@ export interface Address {
 
 /** One string per address, for maps: `1.2.3.4:5` or `[::1]:5`. */
 export function addressKey(address: Address): string {
-  return address.family === 4
-    ? `${address.ip}:${address.port}`
-    : `[${address.ip}]:${address.port}`;
+  return address.family === 4 ? `${address.ip}:${address.port}` : `[${address.ip}]:${address.port}`;
 }
 
 export function sameAddress(a: Address, b: Address): boolean {

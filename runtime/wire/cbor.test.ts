@@ -63,7 +63,18 @@ describe("refused", () => {
 
   test("tags, simple values, indefinite lengths, reserved bytes", () => {
     expect(withValue("01")).toEqual({ a: 1 });
-    const bad = ["c1 01", "d9 dfff 80", "f7", "f8 ff", "f0", "9f 01 ff", "5f ff", "1c", "ff", "3b ffffffffffffffff"];
+    const bad = [
+      "c1 01",
+      "d9 dfff 80",
+      "f7",
+      "f8 ff",
+      "f0",
+      "9f 01 ff",
+      "5f ff",
+      "1c",
+      "ff",
+      "3b ffffffffffffffff",
+    ];
     for (const value of bad) expect(withValue(value), value).toBeUndefined();
     expect(decodeFields(hex("bf ff"))).toBeUndefined();
     expect(decodeFields(hex("a1 01 01"))).toBeUndefined();
@@ -71,14 +82,17 @@ describe("refused", () => {
 
   test("what is cut, or has something behind it", () => {
     const whole = encodeFields({ a: [1, "b"], c: new Uint8Array(3) });
-    for (let n = 0; n < whole.length; n++) expect(decodeFields(whole.subarray(0, n))).toBeUndefined();
+    for (let n = 0; n < whole.length; n++)
+      expect(decodeFields(whole.subarray(0, n))).toBeUndefined();
     expect(decodeFields(Uint8Array.of(...whole, 0))).toBeUndefined();
   });
 
   test("depth, and more values than the bytes hold", () => {
     expect(withValue("81 81 81 01")).toEqual({ a: [[[1]]] });
     expect(withValue("81 81 81 81 01")).toBeUndefined();
-    expect(decodeFields(Uint8Array.of(0xa1, 0x61, 0x61, ...new Uint8Array(8000).fill(0x81)))).toBeUndefined();
+    expect(
+      decodeFields(Uint8Array.of(0xa1, 0x61, 0x61, ...new Uint8Array(8000).fill(0x81))),
+    ).toBeUndefined();
     expect(withValue("9a ffffffff")).toBeUndefined();
     expect(withValue("7a ffffffff")).toBeUndefined();
     const many = { a: new Array(CBOR_VALUES_MAX).fill(1) };

@@ -37,7 +37,7 @@ export function encodeFields(fields: Fields): Uint8Array {
 
 /** The map that fills `bytes`, or undefined for anything else. */
 export function decodeFields(bytes: Uint8Array): Fields | undefined {
-  if (((bytes[0] ?? 0) >>> 5) !== Major.map || !isPlain(bytes)) return undefined;
+  if ((bytes[0] ?? 0) >>> 5 !== Major.map || !isPlain(bytes)) return undefined;
   try {
     return decoder.decode(bytes.subarray()) as Fields;
   } catch {
@@ -121,7 +121,8 @@ export function integerField(
   max: number,
 ): number | undefined {
   const value = fields[name];
-  if (typeof value === "bigint" && value >= BigInt(min) && value <= BigInt(max)) return Number(value);
+  if (typeof value === "bigint" && value >= BigInt(min) && value <= BigInt(max))
+    return Number(value);
   if (typeof value !== "number" || !Number.isInteger(value)) return undefined;
   return value >= min && value <= max ? value : undefined;
 }

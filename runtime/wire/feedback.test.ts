@@ -96,21 +96,30 @@ describe("round trips", () => {
   test("REQUEST and ANSWER", () => {
     const codes = fc.constantFrom(...Object.values(AnswerCode));
     fc.assert(
-      fc.property(streamIndices, fc.nat(7), ranges, codes, u16s, (stream, flags, r, code, retryMs) => {
-        const request = { stream, flags, ranges: r };
-        const asked = packet(PacketType.REQUEST, (buf, at) => encodeRequest(buf, at, request));
-        expect(decodeRequest(asked, ID_BYTES)).toEqual(request);
-        const answer = { stream, code, retryMs, ranges: r };
-        const told = packet(PacketType.ANSWER, (buf, at) => encodeAnswer(buf, at, answer));
-        expect(decodeAnswer(told, ID_BYTES)).toEqual(answer);
-      }),
+      fc.property(
+        streamIndices,
+        fc.nat(7),
+        ranges,
+        codes,
+        u16s,
+        (stream, flags, r, code, retryMs) => {
+          const request = { stream, flags, ranges: r };
+          const asked = packet(PacketType.REQUEST, (buf, at) => encodeRequest(buf, at, request));
+          expect(decodeRequest(asked, ID_BYTES)).toEqual(request);
+          const answer = { stream, code, retryMs, ranges: r };
+          const told = packet(PacketType.ANSWER, (buf, at) => encodeAnswer(buf, at, answer));
+          expect(decodeAnswer(told, ID_BYTES)).toEqual(answer);
+        },
+      ),
     );
   });
 
   test("CHALLENGE and CLOSE", () => {
     fc.assert(
       fc.property(bytesOf(8), closeCodes, textOf(60), (token, code, reason) => {
-        const challenge = packet(PacketType.CHALLENGE, (buf, at) => encodeChallenge(buf, at, token));
+        const challenge = packet(PacketType.CHALLENGE, (buf, at) =>
+          encodeChallenge(buf, at, token),
+        );
         expect(decodeToken(challenge, ID_BYTES)).toEqual(token);
         const close = packet(PacketType.CLOSE, (buf, at) => encodeClose(buf, at, code, reason));
         expect(decodeClose(close, ID_BYTES)).toEqual({ code, reason });
@@ -160,7 +169,10 @@ describe("refused", () => {
     const whole: [Uint8Array, (data: Uint8Array, at: number) => unknown][] = [
       [packet(PacketType.PING, (b, at) => encodePing(b, at, 1, 2)), decodePing],
       [packet(PacketType.PONG, (b, at) => encodePong(b, at, 1, 2, 3, 4)), decodePong],
-      [packet(PacketType.CHALLENGE, (b, at) => encodeChallenge(b, at, new Uint8Array(8))), decodeToken],
+      [
+        packet(PacketType.CHALLENGE, (b, at) => encodeChallenge(b, at, new Uint8Array(8))),
+        decodeToken,
+      ],
       [
         packet(PacketType.REQUEST, (b, at) =>
           encodeRequest(b, at, { stream: 1, flags: 0, ranges: [{ first: 1, count: 1 }] }),

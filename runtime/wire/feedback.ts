@@ -288,12 +288,7 @@ export interface ClosePacket {
 }
 
 /** Writes code and reason, the reason cut to what the packet may carry. */
-export function encodeClose(
-  buf: Uint8Array,
-  at: number,
-  code: CloseCode,
-  reason: string,
-): number {
+export function encodeClose(buf: Uint8Array, at: number, code: CloseCode, reason: string): number {
   const text = utf8Within(reason, REASON_BYTES_MAX);
   const end = putU16(buf, at, code);
   buf.set(text, end);

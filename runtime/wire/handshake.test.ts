@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { encodeFields } from "./cbor.ts";
 import {
   CONNECT_PARAMS_BYTES_MAX,
   decodeAccept,
@@ -18,7 +19,6 @@ import {
   VERSIONS_MAX,
   WIRE_VERSION,
 } from "./handshake.ts";
-import { encodeFields } from "./cbor.ts";
 import { MAX_DATAGRAM, PacketType } from "./packet.ts";
 import {
   bytesOf,

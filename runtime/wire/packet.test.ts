@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   ackBodyBytes,
-  bodyFits,
   BUNDLE_ITEM_BYTES,
   BUNDLE_ITEMS_MAX,
+  bodyFits,
   cidHi,
   cidLo,
   decodeBundleItem,
@@ -65,7 +65,16 @@ describe("DATA", () => {
         const buf = new Uint8Array(100).fill(0xee);
         const { stream, number, index, total, flags } = header;
         const end = encodeDataHead(
-          buf, at, cid.hi, cid.lo, pn, stream, number, index, total, flags,
+          buf,
+          at,
+          cid.hi,
+          cid.lo,
+          pn,
+          stream,
+          number,
+          index,
+          total,
+          flags,
         );
         expect(end).toBe(at + HEAD_BYTES);
         expect(buf.subarray(0, at).every((byte) => byte === 0xee)).toBe(true);

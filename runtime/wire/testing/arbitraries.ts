@@ -81,9 +81,9 @@ export const ranges = fc.array(
   { minLength: 1, maxLength: 64 },
 );
 
-const masks = fc.integer({ min: 1, max: 32 }).chain((k) =>
-  fc.record({ k: fc.constant(k), mask: fc.integer({ min: 0, max: 2 ** k - 1 }) }),
-);
+const masks = fc
+  .integer({ min: 1, max: 32 })
+  .chain((k) => fc.record({ k: fc.constant(k), mask: fc.integer({ min: 0, max: 2 ** k - 1 }) }));
 
 export const controlMessages: fc.Arbitrary<ControlMessage> = fc.oneof(
   streamInfos.map((info) => ({ t: "stream" as const, ...info })),
