@@ -34,14 +34,19 @@ export function startLogs(options: LogOptions): Logger {
 }
 
 function jsonFormatter() {
-  return getJsonLinesFormatter({ categorySeparator: ".", message: "rendered", properties: "nest:properties" });
+  return getJsonLinesFormatter({
+    categorySeparator: ".",
+    message: "rendered",
+    properties: "nest:properties",
+  });
 }
 
 function textFormatter() {
   return getTextFormatter({
     timestamp: "date-time-tz",
     level: "full",
-    format: ({ timestamp, level, message }) => `${timestamp} ${level.toLowerCase().padEnd(7)} ${message}`,
+    format: ({ timestamp, level, message }) =>
+      `${timestamp} ${level.toLowerCase().padEnd(7)} ${message}`,
     value: (value, inspect) => (typeof value === "string" ? value : inspect(value)),
   });
 }

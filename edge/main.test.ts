@@ -45,14 +45,22 @@ function config(text: string): string {
 
 function spawn(...args: string[]): Child {
   const command = [process.execPath, MAIN, ...args];
-  const child = Bun.spawn(command, { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(command, {
+    cwd: folder,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   children.push(child);
   return child;
 }
 
 async function finish(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const child = spawn(...args);
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
   return { code: await child.exited, out, err };
 }
 
@@ -84,12 +92,14 @@ class Running {
       this.text += text;
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) this.#take(JSON.parse(line) as { properties: Record<string, unknown> }, onReady);
+      for (const line of lines)
+        this.#take(JSON.parse(line) as { properties: Record<string, unknown> }, onReady);
     }
   }
   #take({ properties }: { properties: Record<string, unknown> }, onReady: () => void): void {
     this.lines.push(properties);
-    if (properties.event === "listening") this.#addresses.set(`${properties.listener}`, `${properties.address}`);
+    if (properties.event === "listening")
+      this.#addresses.set(`${properties.listener}`, `${properties.address}`);
     if (properties.event === "ready") onReady();
   }
 }
@@ -138,7 +148,8 @@ describe("a port in use", () => {
   ])("%s: ends with 1 and says which key to change", async (table, protocol) => {
     const first = await Running.start();
     const port = Number(first.address(table).split(":").at(-1));
-    const text = LISTENERS.replace(new RegExp(`(\\[${table}\\][^[]*port = )0`), `$1${port}`) + STREAMS;
+    const text =
+      LISTENERS.replace(new RegExp(`(\\[${table}\\][^[]*port = )0`), `$1${port}`) + STREAMS;
     const { code, err } = await finish("--config", config(text));
     expect(code).toBe(1);
     expect(err.trimEnd().split("\n").at(-1)).toBe(
@@ -149,40 +160,60 @@ describe("a port in use", () => {
 });
 
 describe("signals", () => {
-  test.each(["SIGTERM", "SIGINT"] as const)("%s says goodbye and ends with 0 within 2 s", async (signal) => {
-    const edge = await Running.start();
-    expect((await fetch(`${edge.address("api")}/readyz`)).status).toBe(200);
-    const began = performance.now();
-    edge.child.kill(signal);
-    expect(await edge.child.exited).toBe(0);
-    expect(performance.now() - began).toBeLessThan(2000);
-    expect(edge.lines.map(({ event }) => event)).toContain("stopped");
-  });
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s says goodbye and ends with 0 within 2 s",
+    async (signal) => {
+      const edge = await Running.start();
+      expect((await fetch(`${edge.address("api")}/readyz`)).status).toBe(200);
+      const began = performance.now();
+      edge.child.kill(signal);
+      expect(await edge.child.exited).toBe(0);
+      expect(performance.now() - began).toBeLessThan(2000);
+      expect(edge.lines.map(({ event }) => event)).toContain("stopped");
+    },
+  );
 });
 
 const ffmpeg = Bun.which("ffmpeg");
 
-test.skipIf(ffmpeg === null)("ffmpeg's RTMP push plays over HTTP-FLV; no key is ever logged", async () => {
-  const edge = await Running.start(LISTENERS.replace("[log]", '[log]\nlevel = "debug"') + STREAMS);
-  const push = (key: string) => {
-    const source = "testsrc2=size=320x180:rate=25";
-    const input = ["-f", "lavfi", "-i", source, "-c:v", "libx264", "-g", "25", "-preset", "ultrafast"];
-    const target = `rtmp://${edge.address("rtmp")}/live/a?key=${key}`;
-    const args = ["ffmpeg", "-v", "error", "-re", ...input, "-f", "flv", target];
-    const child = Bun.spawn(args, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-    children.push(child);
-    return child;
-  };
-  const wrong = push("wrong-horse");
-  expect(await wrong.exited).not.toBe(0);
-  expect(await new Response(wrong.stderr).text()).toContain("wrong key for live/a");
-  push("correct%20horse");
-  let response: Response;
-  do {
-    await Bun.sleep(50);
-    response = await fetch(`${edge.address("http")}/live/a.flv`);
-  } while (response.status === 404);
-  const first = await response.body?.getReader().read();
-  expect(new TextDecoder().decode(first?.value?.subarray(0, 3))).toBe("FLV");
-  expect(edge.text).not.toContain("horse");
-}, 20_000);
+test.skipIf(ffmpeg === null)(
+  "ffmpeg's RTMP push plays over HTTP-FLV; no key is ever logged",
+  async () => {
+    const edge = await Running.start(
+      LISTENERS.replace("[log]", '[log]\nlevel = "debug"') + STREAMS,
+    );
+    const push = (key: string) => {
+      const source = "testsrc2=size=320x180:rate=25";
+      const input = [
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-c:v",
+        "libx264",
+        "-g",
+        "25",
+        "-preset",
+        "ultrafast",
+      ];
+      const target = `rtmp://${edge.address("rtmp")}/live/a?key=${key}`;
+      const args = ["ffmpeg", "-v", "error", "-re", ...input, "-f", "flv", target];
+      const child = Bun.spawn(args, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+      children.push(child);
+      return child;
+    };
+    const wrong = push("wrong-horse");
+    expect(await wrong.exited).not.toBe(0);
+    expect(await new Response(wrong.stderr).text()).toContain("wrong key for live/a");
+    push("correct%20horse");
+    let response: Response;
+    do {
+      await Bun.sleep(50);
+      response = await fetch(`${edge.address("http")}/live/a.flv`);
+    } while (response.status === 404);
+    const first = await response.body?.getReader().read();
+    expect(new TextDecoder().decode(first?.value?.subarray(0, 3))).toBe("FLV");
+    expect(edge.text).not.toContain("horse");
+  },
+  20_000,
+);

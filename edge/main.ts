@@ -26,7 +26,9 @@ function parseArguments(): CommandOptions {
     .option("--check-config", "check the configuration, print what is in force, and exit")
     .allowExcessArguments(false)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`shoal-edge: ${text.replace(/^error: /, "")}`) });
+    .configureOutput({
+      outputError: (text, write) => write(`shoal-edge: ${text.replace(/^error: /, "")}`),
+    });
   try {
     return command.parse(process.argv).opts<CommandOptions>();
   } catch (error) {

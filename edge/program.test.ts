@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import type { Address } from "../runtime/wire/address.ts";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
@@ -9,6 +8,7 @@ import { FlvDemuxer, type FlvTag } from "../runtime/media/flv.ts";
 import type { PublisherEvent } from "../runtime/node/api.ts";
 import { Publisher } from "../runtime/node/publisher.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
+import type { Address } from "../runtime/wire/address.ts";
 import { FrameKind, type MediaFrame } from "../runtime/wire/frame.ts";
 import { parseConfig } from "./config/load.ts";
 import { startLogs } from "./log.ts";
@@ -97,7 +97,9 @@ function frame(kind: FrameKind, dtsMs: number, bytes: number): MediaFrame {
 }
 
 /** Waits for something real; the bound is only there to fail rather than hang. */
-async function until<T>(probe: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
+async function until<T>(
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   const end = performance.now() + 12_000;
   while (performance.now() < end) {
     const value = await probe();
@@ -165,7 +167,9 @@ test("frames come out of HTTP-FLV byte-identical and in order, from the current 
   source.push(next);
   await until(() => client.tags.length >= 8);
   expect(media(client.tags)).toEqual(media([...current, next]));
-  expect(client.tags.map(({ dtsMs }) => dtsMs)).toEqual([1000, 1000, 1040, 1080, 1120, 1160, 1200, 1240]);
+  expect(client.tags.map(({ dtsMs }) => dtsMs)).toEqual([
+    1000, 1000, 1040, 1080, 1120, 1160, 1200, 1240,
+  ]);
 });
 
 test("viewers that install nothing go on when the encoder starts over", async () => {
@@ -212,7 +216,8 @@ test("a reader that stops reading is cut; the stream and others go on", async ()
   await until(async () => (await readers()) === 2);
   let dtsMs = 200;
   await until(async () => {
-    source.push(frame(FrameKind.key, (dtsMs += 40), 200_000));
+    dtsMs += 40;
+    source.push(frame(FrameKind.key, dtsMs, 200_000));
     return (await readers()) === 1;
   });
   const before = quick.tags.length;

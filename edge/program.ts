@@ -1,6 +1,6 @@
 /**
- * One edge from its configuration: the UDP loop, the RTMP listener and both HTTP listeners, started in an order in which
- * a failure leaves nothing behind, and stopped so that everyone hears goodbye.
+ * One edge from its configuration: the UDP loop, the RTMP listener and both HTTP listeners. If one
+ * can't be had, those already started are stopped again; at the end everyone hears goodbye.
  */
 import type { EdgeConfig } from "./config/load.ts";
 import { StreamKeys } from "./config/stream-keys.ts";
@@ -22,14 +22,18 @@ const GOODBYE_MS = 500;
 const FLUSH_MS = 50;
 
 export interface EdgeProgram {
-  /** Where it listens, by config table: `HOST:PORT` for udp and rtmp, URLs for http and api; disabled ones are absent. */
+  /** Where it listens: `HOST:PORT` for udp and rtmp, URLs for http and api; disabled ones absent. */
   readonly addresses: Addresses;
   /** Says goodbye to everyone and closes every listener. Calling it again gives the same end. */
   stop(): Promise<void>;
 }
 
 /** @throws StartError when a listener cannot be had; whatever had been started is stopped again. */
-export async function startEdge(config: EdgeConfig, log: Logger, version: string): Promise<EdgeProgram> {
+export async function startEdge(
+  config: EdgeConfig,
+  log: Logger,
+  version: string,
+): Promise<EdgeProgram> {
   const parts = new Parts(log);
   try {
     await parts.start(config, version);
@@ -96,7 +100,12 @@ class Parts implements EdgeProgram {
       draining: () => this.#state === "stopping",
       onReader: (change, stream, from) => {
         const level = change === "cut" ? "warning" : "info";
-        this.#log[level]("HTTP reader {from} of {stream}: {change}", { event: "reader", change, stream, from });
+        this.#log[level]("HTTP reader {from} of {stream}: {change}", {
+          event: "reader",
+          change,
+          stream,
+          from,
+        });
       },
     });
     const listener = listenHttp(app, { ...config.http, table: "http" });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Ms } from "../runtime/base/time.ts";
-import type { FrameSink, RtmpPublishInfo, RtmpPublisher } from "../runtime/media/rtmp-server.ts";
+import type { FrameSink, RtmpPublisher, RtmpPublishInfo } from "../runtime/media/rtmp-server.ts";
 import type { CloseReason, LocalPublisher } from "../runtime/node/api.ts";
 import { FrameKind } from "../runtime/wire/frame.ts";
 import { StreamKeys } from "./config/stream-keys.ts";
@@ -12,7 +12,11 @@ class BusyEdge extends HandEdge {
   readonly held = new Set<string>();
   readonly log: string[] = [];
 
-  override publishLocal(_now?: Ms, stream = "", from = ""): LocalPublisher | { readonly refused: CloseReason } {
+  override publishLocal(
+    _now?: Ms,
+    stream = "",
+    from = "",
+  ): LocalPublisher | { readonly refused: CloseReason } {
     if (this.held.has(stream)) return { refused: "stream busy" };
     this.held.add(stream);
     this.log.push(`begin ${stream} from ${from}`);
@@ -62,7 +66,11 @@ test("frames of an encoder with the key reach the edge, with the edge's time", (
   const encoder = new Encoder("a", "correct horse").publish(desk);
   encoder.sink?.push(frame(FrameKind.key, 40));
   encoder.close("gone");
-  expect(edge.log).toEqual(["begin live/a from rtmp 192.0.2.1:5000", "frame 40 at 100000", "end live/a"]);
+  expect(edge.log).toEqual([
+    "begin live/a from rtmp 192.0.2.1:5000",
+    "frame 40 at 100000",
+    "end live/a",
+  ]);
 });
 
 describe("an encoder is refused with a reason", () => {
@@ -74,13 +82,17 @@ describe("an encoder is refused with a reason", () => {
   });
 
   test("for a stream that is not configured", () => {
-    expect(new Encoder("a/b", "correct horse").publish(rig().desk).refusal).toStartWith("unknown stream live/a/b");
+    expect(new Encoder("a/b", "correct horse").publish(rig().desk).refusal).toStartWith(
+      "unknown stream live/a/b",
+    );
   });
 
   test("for a stream that another one holds", () => {
     const { edge, desk } = rig();
     const first = new Encoder("a", "correct horse").publish(desk);
-    expect(new Encoder("a", "correct horse").publish(desk).refusal).toStartWith("stream busy: live/a");
+    expect(new Encoder("a", "correct horse").publish(desk).refusal).toStartWith(
+      "stream busy: live/a",
+    );
     first.sink?.push(frame(FrameKind.key, 0));
     expect(edge.log.at(-1)).toBe("frame 0 at 100000");
     expect(new Encoder("b", "correct horse").publish(desk).refusal).toBeUndefined();

@@ -1,6 +1,8 @@
-/** Encoders that push RTMP become publishers in the edge's own process: key checked, one a stream, refusals explained. */
+/**
+ * Encoders that push RTMP become publishers in the edge's own process: key checked, one a stream,
+ * refusals explained.
+ */
 import { ms } from "../runtime/base/time.ts";
-import type { CloseReason, EdgeEvent, LocalPublisher } from "../runtime/node/api.ts";
 import {
   createRtmpListener,
   type FrameSink,
@@ -9,6 +11,7 @@ import {
   type RtmpPublisher,
   type RtmpPublishInfo,
 } from "../runtime/media/rtmp-server.ts";
+import type { CloseReason, EdgeEvent, LocalPublisher } from "../runtime/node/api.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { StreamKeys } from "./config/stream-keys.ts";
 import type { EdgeHost } from "./host.ts";

@@ -4,7 +4,13 @@ export class StartError extends Error {
   override readonly name = "StartError";
 
   /** A listener that could not be had; `table` is its table in the config. */
-  static listen(protocol: "TCP" | "UDP", host: string, port: number, table: string, cause: unknown): StartError {
+  static listen(
+    protocol: "TCP" | "UDP",
+    host: string,
+    port: number,
+    table: string,
+    cause: unknown,
+  ): StartError {
     const where = `${protocol} ${formatAddress(host, port)}`;
     return new StartError(`cannot listen on ${where}: ${reason(cause, table)}`);
   }
@@ -18,8 +24,10 @@ export function formatAddress(host: string, port: number): string {
 
 function reason(cause: unknown, table: string): string {
   const { code, message } = cause as { code?: string; message?: string };
-  if (code === "EADDRINUSE") return `the port is in use; stop what holds it or change ${table}.port`;
-  if (code === "EACCES") return `not allowed; ports below 1024 need privileges, change ${table}.port`;
+  if (code === "EADDRINUSE")
+    return `the port is in use; stop what holds it or change ${table}.port`;
+  if (code === "EACCES")
+    return `not allowed; ports below 1024 need privileges, change ${table}.port`;
   if (code === "EADDRNOTAVAIL") return `this machine has no such address; change ${table}.host`;
   return `${message ?? String(cause)}; see ${table}.host and ${table}.port`;
 }

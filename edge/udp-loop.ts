@@ -1,11 +1,11 @@
 /** The edge on a real socket: the run loop of runtime/io, as the `EdgeHost` that HTTP and RTMP work with. */
-import { createHotPath } from "../runtime/wasm/create.ts";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { EdgeEvent } from "../runtime/node/api.ts";
 import { Edge } from "../runtime/node/edge.ts";
+import { createHotPath } from "../runtime/wasm/create.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { EdgeHost } from "./host.ts";
 import { formatAddress, StartError } from "./start-error.ts";
@@ -32,7 +32,10 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
   const udp = await bindUdp(config.udp).catch((error: unknown) => {
     throw StartError.listen("UDP", config.udp.host, config.udp.port, "udp", error);
   });
-  const hot = await createHotPath({ kind: config.buffer.hotPath, memoryMiB: config.buffer.memoryMib });
+  const hot = await createHotPath({
+    kind: config.buffer.hotPath,
+    memoryMiB: config.buffer.memoryMib,
+  });
   const bootEpoch = Math.floor(Date.now() / 1000) >>> 0;
   const edge = new Edge(
     { hot, random: systemRandom, bootEpoch },

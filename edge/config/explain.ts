@@ -19,12 +19,17 @@ export function explain(issues: readonly z.core.$ZodIssue[], value: unknown): Pr
 
 /** `streams."live/x".key`, as it would be written in the file. */
 export function keyPath(path: readonly PropertyKey[]): string {
-  return path.map((part) => (/^[A-Za-z0-9_-]+$/.test(String(part)) ? String(part) : JSON.stringify(part))).join(".");
+  return path
+    .map((part) => (/^[A-Za-z0-9_-]+$/.test(String(part)) ? String(part) : JSON.stringify(part)))
+    .join(".");
 }
 
 function explainOne(issue: z.core.$ZodIssue, value: unknown): Problem[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownKey(issue.path, key) }));
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: unknownKey(issue.path, key),
+    }));
   }
   if (issue.code === "custom") return [{ path: issue.path, message: issue.message }];
   const note = keyNote(issue.path);
@@ -85,7 +90,11 @@ function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let edits = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same);
+      let edits = Math.min(
+        (previous[j] ?? 0) + 1,
+        (row[j - 1] ?? 0) + 1,
+        (previous[j - 1] ?? 0) + same,
+      );
       const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
       if (swapped) edits = Math.min(edits, (before[j - 2] ?? 0) + 1);
       row.push(edits);

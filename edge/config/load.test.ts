@@ -29,7 +29,13 @@ describe("a good config", () => {
 
   test("is frozen through and through", () => {
     const config = configOf(`[api]\nallowed_hosts = ["a.example"]\n${STREAM}`);
-    for (const part of [config, config.udp, config.api.allowedHosts, config.streams, config.streams[0]]) {
+    for (const part of [
+      config,
+      config.udp,
+      config.api.allowedHosts,
+      config.streams,
+      config.streams[0],
+    ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });
@@ -39,7 +45,10 @@ describe("a good config", () => {
     try {
       writeFileSync(join(folder, "key"), "from the file\nnot this\n");
       const file = join(folder, "edge.toml");
-      writeFileSync(file, '[streams]\n"live/a" = { key_env = "A_KEY" }\n"live/b" = { key_file = "key" }\n');
+      writeFileSync(
+        file,
+        '[streams]\n"live/a" = { key_env = "A_KEY" }\n"live/b" = { key_file = "key" }\n',
+      );
       const result = loadConfig(file, { A_KEY: "from the env" });
       expect("config" in result && result.config.streams.map((rule) => rule.key)).toEqual([
         "from the env",
@@ -67,8 +76,16 @@ describe("a good config", () => {
 
 describe("a bad config names file, line, key and what is expected", () => {
   const cases: [what: string, text: string, error: string][] = [
-    ["a typo", `${STREAM}[udp]\nprot = 1\n`, 'edge.toml:4: udp.prot: unknown key; did you mean "port"?'],
-    ["a typo in a table", `[htttp]\nport = 1\n${STREAM}`, 'edge.toml:1: htttp: unknown key; did you mean "http"?'],
+    [
+      "a typo",
+      `${STREAM}[udp]\nprot = 1\n`,
+      'edge.toml:4: udp.prot: unknown key; did you mean "port"?',
+    ],
+    [
+      "a typo in a table",
+      `[htttp]\nport = 1\n${STREAM}`,
+      'edge.toml:1: htttp: unknown key; did you mean "http"?',
+    ],
     [
       "a key of nowhere",
       `[udp]\nzzzzzz = 1\n${STREAM}`,
@@ -79,22 +96,62 @@ describe("a bad config names file, line, key and what is expected", () => {
       `[udp]\nport = "80"\n${STREAM}`,
       'edge.toml:2: udp.port: expected an integer in 0..65535, found "80"',
     ],
-    ["out of range", `[udp]\nport = 65536\n${STREAM}`, "expected an integer in 0..65535, found 65536"],
+    [
+      "out of range",
+      `[udp]\nport = 65536\n${STREAM}`,
+      "expected an integer in 0..65535, found 65536",
+    ],
     ["a fraction", `[udp]\nport = 1.5\n${STREAM}`, "expected an integer in 0..65535, found 1.5"],
-    ["a unit", `[buffer]\nretain_ms = 5\n${STREAM}`, "expected an integer in 1000..60000 ms, found 5"],
-    ["a word", `[log]\nlevel = "loud"\n${STREAM}`, 'expected one of "debug", "info", "warning", "error", found "loud"'],
-    ["a host", `[udp]\nhost = "nowhere"\n${STREAM}`, 'expected an IPv4 or IPv6 address, found "nowhere"'],
+    [
+      "a unit",
+      `[buffer]\nretain_ms = 5\n${STREAM}`,
+      "expected an integer in 1000..60000 ms, found 5",
+    ],
+    [
+      "a word",
+      `[log]\nlevel = "loud"\n${STREAM}`,
+      'expected one of "debug", "info", "warning", "error", found "loud"',
+    ],
+    [
+      "a host",
+      `[udp]\nhost = "nowhere"\n${STREAM}`,
+      'expected an IPv4 or IPv6 address, found "nowhere"',
+    ],
     ["not a table", `udp = 3\n${STREAM}`, "edge.toml:1: udp: expected a table, found 3"],
     ["a list item", `[api]\nallowed_hosts = ["a b"]\n${STREAM}`, "edge.toml:2: api.allowed_hosts"],
     ["broken TOML", "[udp]\nport = \n", "edge.toml:3: "],
-    ["a key twice", "[udp]\nport = 1\nport = 2\n", "edge.toml:3: Defining a key multiple times is invalid"],
-    ["no streams", "[udp]\nport = 1\n", 'no stream may be published: add [streams."live/*"] with a key'],
-    ["a stream without a key", '[streams."live/a"]\n', "expected exactly one of key, key_env, key_file, open"],
+    [
+      "a key twice",
+      "[udp]\nport = 1\nport = 2\n",
+      "edge.toml:3: Defining a key multiple times is invalid",
+    ],
+    [
+      "no streams",
+      "[udp]\nport = 1\n",
+      'no stream may be published: add [streams."live/*"] with a key',
+    ],
+    [
+      "a stream without a key",
+      '[streams."live/a"]\n',
+      "expected exactly one of key, key_env, key_file, open",
+    ],
     ["two keys", `${STREAM}open = true\n`, "expected exactly one of key, key_env, key_file, open"],
     ["a bad stream name", '[streams."li ve"]\nopen = true\n', "expected a stream name like"],
-    ["a missing variable", '[streams."live/a"]\nkey_env = "NONE"\n', "environment variable NONE, it is not set"],
-    ["a missing file", '[streams."live/a"]\nkey_file = "none"\n', "edge.toml:2: streams.\"live/a\".key_file: none cannot"],
-    ["one port twice", `[api]\nhost = "0.0.0.0"\nport = 8080\n${STREAM}`, "edge.toml:3: api.port: expected a port other"],
+    [
+      "a missing variable",
+      '[streams."live/a"]\nkey_env = "NONE"\n',
+      "environment variable NONE, it is not set",
+    ],
+    [
+      "a missing file",
+      '[streams."live/a"]\nkey_file = "none"\n',
+      'edge.toml:2: streams."live/a".key_file: none cannot',
+    ],
+    [
+      "one port twice",
+      `[api]\nhost = "0.0.0.0"\nport = 8080\n${STREAM}`,
+      "edge.toml:3: api.port: expected a port other",
+    ],
   ];
   test.each(cases)("%s", (_what, text, error) => {
     expect(errorsOf(text).join("\n")).toContain(error);
@@ -106,11 +163,15 @@ describe("a bad config names file, line, key and what is expected", () => {
 
   test("never a key", () => {
     expect(errorsOf('[streams."live/a"]\nkey = "hunter2"\n').join("\n")).not.toContain("hunter2");
-    expect(errorsOf('[streams."live/a"]\nkeyy = "hunter2-long"\n').join("\n")).not.toContain("hunter2");
+    expect(errorsOf('[streams."live/a"]\nkeyy = "hunter2-long"\n').join("\n")).not.toContain(
+      "hunter2",
+    );
   });
 
   test("a file that is not there", () => {
     const result = loadConfig("/nowhere/edge.toml", {});
-    expect("errors" in result && result.errors).toEqual(["/nowhere/edge.toml: cannot be read: no such file"]);
+    expect("errors" in result && result.errors).toEqual([
+      "/nowhere/edge.toml: cannot be read: no such file",
+    ]);
   });
 });

@@ -58,7 +58,9 @@ export function parseConfig(text: string, file: string, env: Environment): LoadR
     }
   } else problems.push(...explain(parsed.error.issues, source.value));
   if (!parsed.success || problems.length > 0) {
-    return { errors: problems.map((problem) => describe(problem, file, source.lineOf(problem.path))) };
+    return {
+      errors: problems.map((problem) => describe(problem, file, source.lineOf(problem.path))),
+    };
   }
   return { config: freeze(parsed.data, streams, env) };
 }
@@ -77,19 +79,31 @@ function relations(raw: RawConfig, env: Environment): Problem[] {
   }
   const ways = raw.http.enabled && raw.api.enabled && raw.http.port !== 0;
   if (ways && raw.http.port === raw.api.port && raw.http.host === raw.api.host) {
-    problems.push({ path: ["api", "port"], message: `expected a port other than http.port, found ${raw.api.port}` });
+    problems.push({
+      path: ["api", "port"],
+      message: `expected a port other than http.port, found ${raw.api.port}`,
+    });
   }
   return problems;
 }
 
-function resolveKey(pattern: string, raw: RawStream, base: string, env: Environment): StreamRule | Problem {
+function resolveKey(
+  pattern: string,
+  raw: RawStream,
+  base: string,
+  env: Environment,
+): StreamRule | Problem {
   if (raw.open === true) return { pattern, key: "", open: true };
   if (raw.key !== undefined) return { pattern, key: raw.key, open: false };
   const path = ["streams", pattern, raw.key_env === undefined ? "key_file" : "key_env"];
   let key = "";
   if (raw.key_env !== undefined) {
     key = env[raw.key_env] ?? "";
-    if (key === "") return { path, message: `expected a key in the environment variable ${raw.key_env}, it is not set` };
+    if (key === "")
+      return {
+        path,
+        message: `expected a key in the environment variable ${raw.key_env}, it is not set`,
+      };
   } else if (raw.key_file !== undefined) {
     try {
       key = readFileSync(resolve(base, raw.key_file), "utf8").split("\n", 1)[0]?.trim() ?? "";
@@ -97,7 +111,8 @@ function resolveKey(pattern: string, raw: RawStream, base: string, env: Environm
       return { path, message: `${raw.key_file} cannot be read: ${readError(error)}` };
     }
   }
-  if (key.length < KEY_LENGTH_MIN) return { path, message: `expected a key of at least ${KEY_LENGTH_MIN} characters` };
+  if (key.length < KEY_LENGTH_MIN)
+    return { path, message: `expected a key of at least ${KEY_LENGTH_MIN} characters` };
   return { pattern, key, open: false };
 }
 
@@ -110,7 +125,8 @@ function readError(error: unknown): string {
 }
 
 function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment): EdgeConfig {
-  const hotPath = env.SHOAL_HOT_PATH === undefined ? {} : { hot_path: env.SHOAL_HOT_PATH as "wasm" | "twin" };
+  const hotPath =
+    env.SHOAL_HOT_PATH === undefined ? {} : { hot_path: env.SHOAL_HOT_PATH as "wasm" | "twin" };
   return Object.freeze({
     udp: camelKeys(raw.udp),
     http: camelKeys(raw.http),

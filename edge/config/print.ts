@@ -4,7 +4,9 @@ import type { EdgeConfig } from "./load.ts";
 
 export function printConfig(config: EdgeConfig): string {
   const { streams, ...sections } = config;
-  const tables = Object.entries(sections).map(([name, table]) => printTable(name, Object.entries(table)));
+  const tables = Object.entries(sections).map(([name, table]) =>
+    printTable(name, Object.entries(table)),
+  );
   for (const rule of streams) {
     const who: [string, unknown] = rule.open ? ["open", true] : ["key", "********"];
     tables.push(printTable(keyPath(["streams", rule.pattern]), [who]));

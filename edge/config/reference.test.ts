@@ -6,11 +6,14 @@ import { sections } from "./schema.ts";
 
 const DOC = readFileSync(new URL("../../docs/CONFIG.md", import.meta.url), "utf8");
 
-test.each(Object.keys(sections) as (keyof typeof sections)[])("docs/CONFIG.md says of [%s] what the program does", (name) => {
-  const rest = DOC.split(new RegExp(`^## \\[${name}`, "m"))[1] ?? "";
-  const table = (rest.split(/^## /m)[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
-  expect(table).toEqual([...REFERENCE_HEAD.split("\n"), ...referenceRows(name)]);
-});
+test.each(Object.keys(sections) as (keyof typeof sections)[])(
+  "docs/CONFIG.md says of [%s] what the program does",
+  (name) => {
+    const rest = DOC.split(new RegExp(`^## \\[${name}`, "m"))[1] ?? "";
+    const table = (rest.split(/^## /m)[0] ?? "").split("\n").filter((line) => line.startsWith("|"));
+    expect(table).toEqual([...REFERENCE_HEAD.split("\n"), ...referenceRows(name)]);
+  },
+);
 
 test("every key says what it is for", () => {
   for (const name of Object.keys(sections) as (keyof typeof sections)[]) {

@@ -13,7 +13,8 @@ export function referenceRows(section: keyof typeof sections): string[] {
   });
 }
 
-export const REFERENCE_HEAD = "| key | type | unit | default | accepted | what, and when to change it |\n|---|---|---|---|---|---|";
+export const REFERENCE_HEAD =
+  "| key | type | unit | default | accepted | what, and when to change it |\n|---|---|---|---|---|---|";
 
 if (import.meta.main) {
   for (const section of Object.keys(sections) as (keyof typeof sections)[]) {

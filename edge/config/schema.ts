@@ -22,15 +22,28 @@ const STREAM_NAME_BYTES_MAX = 128;
 
 function integer(min: number, max: number, value: number, unit: string, when: string) {
   const note: KeyNote = { type: "integer", unit, range: `${min}..${max}`, when };
-  return z.number().int().min(min).max(max).default(value).meta({ ...note });
+  return z
+    .number()
+    .int()
+    .min(min)
+    .max(max)
+    .default(value)
+    .meta({ ...note });
 }
 
 function boolean(value: boolean, when: string) {
   const note: KeyNote = { type: "boolean", unit: "–", range: "true or false", when };
-  return z.boolean().default(value).meta({ ...note });
+  return z
+    .boolean()
+    .default(value)
+    .meta({ ...note });
 }
 
-function choice<const T extends readonly [string, ...string[]]>(values: T, value: T[number], when: string) {
+function choice<const T extends readonly [string, ...string[]]>(
+  values: T,
+  value: T[number],
+  when: string,
+) {
   const range = values.map((name) => JSON.stringify(name)).join(", ");
   const note: KeyNote = { type: "string", unit: "–", range: `one of ${range}`, when };
   return z
@@ -81,7 +94,13 @@ const http = z.strictObject({
   enabled: boolean(true, "the viewers' listener: status page, player page and HTTP-FLV"),
   host: address("0.0.0.0", "address of the viewers' listener; 127.0.0.1 behind a proxy"),
   port: port(8080, "its TCP port"),
-  max_readers: integer(1, 100_000, 500, "readers", "HTTP-FLV readers in all; each costs a whole copy of its stream"),
+  max_readers: integer(
+    1,
+    100_000,
+    500,
+    "readers",
+    "HTTP-FLV readers in all; each costs a whole copy of its stream",
+  ),
   reader_queue_kib: integer(
     256,
     65_536,
@@ -129,7 +148,13 @@ const rtmp = z.strictObject({
 });
 
 const limits = z.strictObject({
-  max_viewers: integer(1, 1_000_000, 5000, "viewers", "peers served over UDP; more are refused as overloaded"),
+  max_viewers: integer(
+    1,
+    1_000_000,
+    5000,
+    "viewers",
+    "peers served over UDP; more are refused as overloaded",
+  ),
 });
 
 const buffer = z.strictObject({
@@ -140,7 +165,13 @@ const buffer = z.strictObject({
     "MiB",
     "all streams' recent media, taken once at start; about bitrate × group_ms_max, per stream",
   ),
-  retain_ms: integer(1000, 60_000, 5000, "ms", "how far back lost fragments can be asked for again"),
+  retain_ms: integer(
+    1000,
+    60_000,
+    5000,
+    "ms",
+    "how far back lost fragments can be asked for again",
+  ),
   group_ms_max: integer(
     1000,
     60_000,
@@ -157,14 +188,28 @@ const buffer = z.strictObject({
 
 const log = z.strictObject({
   level: choice(["debug", "info", "warning", "error"], "info", "least severity that is written"),
-  format: choice(["text", "json"], "text", "lines for people, or one JSON object a line for collectors"),
+  format: choice(
+    ["text", "json"],
+    "text",
+    "lines for people, or one JSON object a line for collectors",
+  ),
 });
 
 /** One `[streams."NAME"]` table. Exactly one of the four says who may publish. */
 const stream = z
   .strictObject({
-    key: secret(8, 256, "8..256 characters", "the stream key itself; keep the file readable to the edge alone"),
-    key_env: secret(1, 128, "the name of an environment variable", "takes the key from the environment"),
+    key: secret(
+      8,
+      256,
+      "8..256 characters",
+      "the stream key itself; keep the file readable to the edge alone",
+    ),
+    key_env: secret(
+      1,
+      128,
+      "the name of an environment variable",
+      "takes the key from the environment",
+    ),
     key_file: secret(
       1,
       4096,
@@ -184,7 +229,10 @@ const stream = z
   .superRefine((value, context) => {
     const given = Object.values(value).filter((entry) => entry !== undefined).length;
     if (given === 1) return;
-    context.addIssue({ code: "custom", message: "expected exactly one of key, key_env, key_file, open" });
+    context.addIssue({
+      code: "custom",
+      message: "expected exactly one of key, key_env, key_file, open",
+    });
   });
 
 /** `live/name`, where `*` stands for one or more characters other than `/`. */
@@ -193,11 +241,15 @@ const STREAM_PATTERN = /^[A-Za-z0-9._~*-]+(\/[A-Za-z0-9._~*-]+)+$/;
 const streams = z.record(z.string(), stream).superRefine((value, context) => {
   for (const name of Object.keys(value)) {
     if (STREAM_PATTERN.test(name) && name.length <= STREAM_NAME_BYTES_MAX) continue;
-    const message = 'expected a stream name like "live/name" or "live/*" (letters, digits, . _ ~ -)';
+    const message =
+      'expected a stream name like "live/name" or "live/*" (letters, digits, . _ ~ -)';
     context.addIssue({ code: "custom", path: [name], message });
   }
   if (Object.keys(value).length > 0) return;
-  context.addIssue({ code: "custom", message: 'no stream may be published: add [streams."live/*"] with a key' });
+  context.addIssue({
+    code: "custom",
+    message: 'no stream may be published: add [streams."live/*"] with a key',
+  });
 });
 
 export const schema = z.strictObject({
@@ -221,7 +273,9 @@ export type RawStream = z.output<typeof stream>;
 export function keyNote(path: readonly PropertyKey[]): KeyNote | undefined {
   const section = sections[String(path[0]) as keyof typeof sections];
   if (section === undefined) return undefined;
-  const leaf = (section.shape as Record<string, z.ZodType>)[String(path[path[0] === "streams" ? 2 : 1])];
+  const leaf = (section.shape as Record<string, z.ZodType>)[
+    String(path[path[0] === "streams" ? 2 : 1])
+  ];
   return leaf?.meta() as KeyNote | undefined;
 }
 

@@ -36,7 +36,11 @@ function lineFinder(program: AST.TOMLProgram): (path: readonly PropertyKey[]) =>
 
 type Entry = AST.TOMLTable | AST.TOMLKeyValue;
 
-function collect(entries: readonly Entry[], base: readonly PropertyKey[], lines: Map<string, number>): void {
+function collect(
+  entries: readonly Entry[],
+  base: readonly PropertyKey[],
+  lines: Map<string, number>,
+): void {
   for (const entry of entries) {
     if (entry.type === "TOMLTable") {
       note(lines, entry.resolvedKey, 0, entry.loc.start.line);
@@ -50,7 +54,12 @@ function collect(entries: readonly Entry[], base: readonly PropertyKey[], lines:
 }
 
 /** Notes a path and those of its parents, deeper than `from`, that no line of their own introduces. */
-function note(lines: Map<string, number>, path: readonly PropertyKey[], from: number, line: number): void {
+function note(
+  lines: Map<string, number>,
+  path: readonly PropertyKey[],
+  from: number,
+  line: number,
+): void {
   for (let depth = from + 1; depth < path.length; depth++) {
     const key = pathKey(path.slice(0, depth));
     if (!lines.has(key)) lines.set(key, line);

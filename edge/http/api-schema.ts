@@ -5,7 +5,9 @@ const count = z.number().int().nonnegative();
 
 export const Session = z
   .object({
-    kind: z.enum(["peer", "http"]).openapi({ description: "A peer over UDP, or a reader of HTTP-FLV" }),
+    kind: z
+      .enum(["peer", "http"])
+      .openapi({ description: "A peer over UDP, or a reader of HTTP-FLV" }),
     address: z.string().openapi({ example: "198.51.100.7:40112" }),
     agent: z.string().openapi({ description: "What it says it is; empty for HTTP" }),
     connectedSeconds: z.number().nonnegative(),
@@ -15,7 +17,10 @@ export const Session = z
     queuedBytes: count,
     packetsLost: count.nullable(),
     packetsResent: count.nullable(),
-    rateBps: z.number().nullable().openapi({ description: "What may be sent to it at present; 0 = not limited so far" }),
+    rateBps: z
+      .number()
+      .nullable()
+      .openapi({ description: "What may be sent to it at present; 0 = not limited so far" }),
   })
   .openapi("Session");
 

@@ -20,7 +20,11 @@ class Rig {
   sendConfig(dtsMs: number, size: number): void {
     this.send(FrameKind.videoConfig, dtsMs, { bytes: size, groupStart: true });
   }
-  send(kind: FrameKind, dtsMs: number, options: { epoch?: number; groupStart?: boolean; bytes?: number } = {}): void {
+  send(
+    kind: FrameKind,
+    dtsMs: number,
+    options: { epoch?: number; groupStart?: boolean; bytes?: number } = {},
+  ): void {
     this.fanout.handleEvent(this.edge.event(frame(kind, dtsMs, options.bytes ?? 4), options));
   }
 }
@@ -43,7 +47,9 @@ class Taker {
       if (next === undefined) break;
       this.#pending = undefined;
       if (next.done) this.ended = true;
-      else for (const tag of this.#demuxer.push(next.value ?? new Uint8Array())) tags.push(`${tag.type}@${tag.dtsMs}`);
+      else
+        for (const tag of this.#demuxer.push(next.value ?? new Uint8Array()))
+          tags.push(`${tag.type}@${tag.dtsMs}`);
     }
     return tags;
   }

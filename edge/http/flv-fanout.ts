@@ -64,7 +64,11 @@ export class FlvFanout {
   }
 
   /** A new reader, its queue filled with the current group; "unknown" when the stream is not live. */
-  open(stream: string, from: string, onGone: (why: GoneReason) => void): FlvResponse | "unknown" | "overloaded" {
+  open(
+    stream: string,
+    from: string,
+    onGone: (why: GoneReason) => void,
+  ): FlvResponse | "unknown" | "overloaded" {
     const { edge } = this.#host;
     const live = edge.streams(this.#host.now()).find((candidate) => candidate.name === stream);
     if (live === undefined) return "unknown";
@@ -91,7 +95,8 @@ export class FlvFanout {
   }
 
   handleEvent(event: EdgeEvent): void {
-    if (event.type !== "frame" && event.type !== "streamStarted" && event.type !== "streamEnded") return;
+    if (event.type !== "frame" && event.type !== "streamStarted" && event.type !== "streamEnded")
+      return;
     const channel = this.#channels.get(event.stream);
     if (channel === undefined) return;
     channel.endedAtMs = event.type === "streamEnded" ? this.#host.now() : undefined;

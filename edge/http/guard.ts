@@ -26,9 +26,14 @@ export function guard(options: GuardOptions): MiddlewareHandler {
 }
 
 /** Why a request is refused, or undefined when it may pass. */
-export function refusal(options: GuardOptions, host: string, origin: string | undefined): string | undefined {
+export function refusal(
+  options: GuardOptions,
+  host: string,
+  origin: string | undefined,
+): string | undefined {
   const name = hostName(host);
-  if (!hostAllowed(options, name)) return `Host ${JSON.stringify(name)} is not in api.allowed_hosts`;
+  if (!hostAllowed(options, name))
+    return `Host ${JSON.stringify(name)} is not in api.allowed_hosts`;
   if (origin === undefined || options.allowedOrigins.includes(origin)) return undefined;
   if (origin === `http://${host.toLowerCase()}`) return undefined;
   return `Origin ${JSON.stringify(origin)} is not in api.allowed_origins`;

@@ -35,7 +35,7 @@ export function listenHttp(app: HttpApp, { host, port, table }: HttpAddress): Ht
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: REQUEST_BODY_BYTES_MAX,
       development: false,
-      reusePort: false, /* else Bun shares the port with another process instead of failing */
+      reusePort: false /* else Bun shares the port with another process instead of failing */,
       fetch: (request, self) => app.fetch(request, bindings(request, self)),
     });
   } catch (error) {

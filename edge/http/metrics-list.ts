@@ -33,7 +33,12 @@ export interface Sample {
 
 type Kind = "counter" | "gauge";
 
-function ofEdge(name: string, kind: Kind, help: string, value: (from: Snapshot) => number): MetricDefinition {
+function ofEdge(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (from: Snapshot) => number,
+): MetricDefinition {
   const samples = (from: Snapshot) => [{ labels: {}, value: value(from) }];
   return { name: `shoal_edge_${name}`, kind, help, labels: [], samples };
 }
@@ -59,10 +64,22 @@ const info: MetricDefinition = {
 
 export const metricList: readonly MetricDefinition[] = [
   info,
-  ofEdge("ready", "gauge", "1 while new viewers and publishers are taken, else 0", (s) => Number(s.ready)),
+  ofEdge("ready", "gauge", "1 while new viewers and publishers are taken, else 0", (s) =>
+    Number(s.ready),
+  ),
   ofEdge("start_time_seconds", "gauge", "Start of the process, Unix time", (s) => s.startedSeconds),
-  ofEdge("resident_memory_bytes", "gauge", "Resident memory of the process", (s) => s.residentBytes),
-  ofEdge("cpu_seconds_total", "counter", "CPU time of the process, user and system", (s) => s.cpuSeconds),
+  ofEdge(
+    "resident_memory_bytes",
+    "gauge",
+    "Resident memory of the process",
+    (s) => s.residentBytes,
+  ),
+  ofEdge(
+    "cpu_seconds_total",
+    "counter",
+    "CPU time of the process, user and system",
+    (s) => s.cpuSeconds,
+  ),
   ofEdge("media_memory_used_bytes", "gauge", "Media memory in use", (s) => s.edge.payloadBytesUsed),
   ofEdge("media_memory_bytes", "gauge", "Media memory in all", (s) => s.edge.payloadBytesTotal),
   ofEdge("streams", "gauge", "Streams that are live", (s) => s.streams.length),
@@ -79,22 +96,64 @@ export const metricList: readonly MetricDefinition[] = [
     "Datagrams that were garbage, of no session, or against the protocol",
     (s) => s.edge.datagramsRefused,
   ),
-  ofEdge("refused_handshakes_total", "counter", "Sessions refused", (s) => s.edge.handshakesRefused),
+  ofEdge(
+    "refused_handshakes_total",
+    "counter",
+    "Sessions refused",
+    (s) => s.edge.handshakesRefused,
+  ),
   ofEdge("http_readers", "gauge", "HTTP-FLV readers", (s) => s.readers),
   ofEdge("http_readers_total", "counter", "HTTP-FLV readers since start", (s) => s.flv.opened),
-  ofEdge("http_readers_cut_total", "counter", "HTTP-FLV readers cut for taking nothing", (s) => s.flv.cut),
-  ofEdge("http_sent_bytes_total", "counter", "HTTP-FLV bytes handed to sockets", (s) => s.flv.bytesOut),
-  ofEdge("http_skipped_frames_total", "counter", "Frames skipped for slow HTTP-FLV readers", (s) => s.flv.framesSkipped),
+  ofEdge(
+    "http_readers_cut_total",
+    "counter",
+    "HTTP-FLV readers cut for taking nothing",
+    (s) => s.flv.cut,
+  ),
+  ofEdge(
+    "http_sent_bytes_total",
+    "counter",
+    "HTTP-FLV bytes handed to sockets",
+    (s) => s.flv.bytesOut,
+  ),
+  ofEdge(
+    "http_skipped_frames_total",
+    "counter",
+    "Frames skipped for slow HTTP-FLV readers",
+    (s) => s.flv.framesSkipped,
+  ),
   ofStream("viewers", "gauge", "Viewers of the stream over UDP", (stream) => stream.viewers),
-  ofStream("http_readers", "gauge", "HTTP-FLV readers of the stream", (stream, s) => s.readersOf(stream.name)),
+  ofStream("http_readers", "gauge", "HTTP-FLV readers of the stream", (stream, s) =>
+    s.readersOf(stream.name),
+  ),
   ofStream("frames_total", "counter", "Frames received in this epoch", (stream) => stream.framesIn),
   ofStream("received_bytes_total", "counter", "Media received", (stream) => stream.bytesIn),
   ofStream("sent_bytes_total", "counter", "Media sent over UDP", (stream) => stream.bytesOut),
-  ofStream("bitrate_bps", "gauge", "Bitrate of the stream, bit/s", (stream) => stream.bitrateKbps * 1000),
-  ofStream("group_seconds", "gauge", "Age of the current group of pictures", (stream) => stream.groupMs / 1000),
+  ofStream(
+    "bitrate_bps",
+    "gauge",
+    "Bitrate of the stream, bit/s",
+    (stream) => stream.bitrateKbps * 1000,
+  ),
+  ofStream(
+    "group_seconds",
+    "gauge",
+    "Age of the current group of pictures",
+    (stream) => stream.groupMs / 1000,
+  ),
   ofStream("buffered_bytes", "gauge", "Media kept of the stream", (stream) => stream.bufferedBytes),
-  ofStream("lost_packets_total", "counter", "Packets lost on the way", (stream) => stream.packetsLost),
-  ofStream("resent_packets_total", "counter", "Packets sent again", (stream) => stream.packetsResent),
+  ofStream(
+    "lost_packets_total",
+    "counter",
+    "Packets lost on the way",
+    (stream) => stream.packetsLost,
+  ),
+  ofStream(
+    "resent_packets_total",
+    "counter",
+    "Packets sent again",
+    (stream) => stream.packetsResent,
+  ),
   ofStream(
     "dropped_frames_total",
     "counter",

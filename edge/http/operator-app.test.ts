@@ -9,13 +9,27 @@ import { HandEdge } from "./testing.ts";
 
 function rig(options: { ready?: boolean } = {}) {
   const host = new HandEdge();
-  const fanout = new FlvFanout(host, { maxReaders: 10, queueBytesMax: 1 << 20, readerTimeoutMs: 10_000 });
-  const source = { host, fanout, version: "1.2.3", hotPath: "wasm", ready: () => options.ready ?? true };
+  const fanout = new FlvFanout(host, {
+    maxReaders: 10,
+    queueBytesMax: 1 << 20,
+    readerTimeoutMs: 10_000,
+  });
+  const source = {
+    host,
+    fanout,
+    version: "1.2.3",
+    hotPath: "wasm",
+    ready: () => options.ready ?? true,
+  };
   const kicks: (string | undefined)[] = [];
   const app = createOperatorApp({
     ...source,
     metrics: createMetrics(source),
-    guard: { listenHost: "127.0.0.1", allowedHosts: ["edge.example"], allowedOrigins: ["https://ops.example"] },
+    guard: {
+      listenHost: "127.0.0.1",
+      allowedHosts: ["edge.example"],
+      allowedOrigins: ["https://ops.example"],
+    },
     onKick: (stream, from) => kicks.push(from ?? stream),
   });
   return { host, fanout, app, kicks };
@@ -25,7 +39,12 @@ describe("streams", () => {
   test("are listed", async () => {
     const body = await (await rig().app.request("/api/v1/streams")).json();
     const { streams } = shapes.StreamList.parse(body);
-    expect(streams[0]).toMatchObject({ name: "live/news", viewers: 3, liveSeconds: 61, httpViewers: 0 });
+    expect(streams[0]).toMatchObject({
+      name: "live/news",
+      viewers: 3,
+      liveSeconds: 61,
+      httpViewers: 0,
+    });
   });
 
   test("are shown one by one with peers and HTTP readers", async () => {
@@ -79,7 +98,9 @@ test("the API describes itself", async () => {
     paths: Record<string, object>;
   };
   expect(document.openapi).toBe("3.1.0");
-  expect(Object.entries(document.paths).map(([path, methods]) => `${path} ${Object.keys(methods)}`)).toEqual([
+  expect(
+    Object.entries(document.paths).map(([path, methods]) => `${path} ${Object.keys(methods)}`),
+  ).toEqual([
     "/api/v1/streams get",
     "/api/v1/streams/{name} get,delete",
     "/api/v1/streams/{name}/sessions/{address} delete",
@@ -100,7 +121,9 @@ describe("metrics", () => {
 
   test("are in Prometheus' format, per edge and per stream", async () => {
     const { app } = rig();
-    expect((await app.request("/metrics")).headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+    expect((await app.request("/metrics")).headers.get("content-type")).toStartWith(
+      "text/plain; version=0.0.4",
+    );
     const shown = await lines(app);
     expect(shown).toContain("# TYPE shoal_edge_sent_bytes_total counter");
     expect(shown).toContain("shoal_edge_sent_bytes_total 2000");
@@ -129,7 +152,8 @@ describe("metrics", () => {
 
 describe("who may call", () => {
   const status = async (headers: Record<string, string>) =>
-    (await rig().app.request("/api/v1/stats", { headers: { host: "127.0.0.1:9935", ...headers } })).status;
+    (await rig().app.request("/api/v1/stats", { headers: { host: "127.0.0.1:9935", ...headers } }))
+      .status;
 
   test("this machine and allowed names", async () => {
     expect(await status({})).toBe(200);
@@ -139,9 +163,13 @@ describe("who may call", () => {
   });
 
   test("no name that was made to point here", async () => {
-    const response = await rig().app.request("/metrics", { headers: { host: "evil.example:9935" } });
+    const response = await rig().app.request("/metrics", {
+      headers: { host: "evil.example:9935" },
+    });
     expect(response.status).toBe(403);
-    expect(await response.json()).toEqual({ error: 'Host "evil.example" is not in api.allowed_hosts' });
+    expect(await response.json()).toEqual({
+      error: 'Host "evil.example" is not in api.allowed_hosts',
+    });
     expect(await status({ host: "10.0.0.1" })).toBe(403);
   });
 

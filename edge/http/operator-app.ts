@@ -1,8 +1,8 @@
 /** What operators reach: the API with its OpenAPI description, metrics, health and readiness. */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { z } from "zod";
-import type { EdgeStreamStats } from "../../runtime/node/api.ts";
 import type { Ms } from "../../runtime/base/time.ts";
+import type { EdgeStreamStats } from "../../runtime/node/api.ts";
 import * as shapes from "./api-schema.ts";
 import { CodecNames } from "./codecs.ts";
 import { type GuardOptions, guard } from "./guard.ts";
@@ -58,7 +58,8 @@ const showStats = createRoute({
 export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
   const { host, fanout } = options;
   const codecs = new CodecNames(host.edge);
-  const shape = (stream: EdgeStreamStats) => streamShape(options, stream, codecs.of(stream.name, stream.epoch));
+  const shape = (stream: EdgeStreamStats) =>
+    streamShape(options, stream, codecs.of(stream.name, stream.epoch));
   const app = new OpenAPIHono({
     defaultHook: (result, context) => {
       if (!result.success) return context.json({ error: describe(result.error) }, 400);
@@ -68,10 +69,14 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
   app.use(guard(options.guard));
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/readyz", (context) => {
-    return options.ready() ? context.text("ready\n") : context.text("not ready: starting or draining\n", 503);
+    return options.ready()
+      ? context.text("ready\n")
+      : context.text("not ready: starting or draining\n", 503);
   });
   app.get("/metrics", async (context) => {
-    return context.body(await options.metrics.scrape(), 200, { "content-type": options.metrics.contentType });
+    return context.body(await options.metrics.scrape(), 200, {
+      "content-type": options.metrics.contentType,
+    });
   });
   app.openapi(listStreams, (context) => {
     return context.json({ streams: host.edge.streams(host.now()).map(shape) }, 200);
@@ -87,13 +92,15 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
   });
   app.openapi(kickStream, (context) => {
     const { name } = context.req.valid("param");
-    if (!host.command((edge, now) => edge.kick(now, name))) return context.json(noStream(name), 404);
+    if (!host.command((edge, now) => edge.kick(now, name)))
+      return context.json(noStream(name), 404);
     options.onKick(name, undefined);
     return context.json({ kicked: name }, 200);
   });
   app.openapi(kickSession, (context) => {
     const { name, address } = context.req.valid("param");
-    const kicked = fanout.kick(name, address) || host.command((edge, now) => edge.kick(now, name, address));
+    const kicked =
+      fanout.kick(name, address) || host.command((edge, now) => edge.kick(now, name, address));
     if (!kicked) return context.json({ error: `${address} does not watch ${name}` }, 404);
     options.onKick(name, address);
     return context.json({ kicked: address }, 200);
@@ -101,7 +108,11 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
   app.openapi(showStats, (context) => context.json(statsShape(options), 200));
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
-    info: { title: "Shoal edge", version: options.version, description: "Streams, viewers and figures of one edge" },
+    info: {
+      title: "Shoal edge",
+      version: options.version,
+      description: "Streams, viewers and figures of one edge",
+    },
   });
   app.notFound((context) => context.json({ error: "no such path; see /api/v1/openapi.json" }, 404));
   return app;
@@ -111,7 +122,9 @@ function noStream(name: string): z.input<typeof shapes.Failure> {
   return { error: `the stream ${name} is not live here` };
 }
 
-function describe(error: { readonly issues: readonly { path: PropertyKey[]; message: string }[] }): string {
+function describe(error: {
+  readonly issues: readonly { path: PropertyKey[]; message: string }[];
+}): string {
   return error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
 }
 
@@ -157,7 +170,12 @@ function sessionShapes(
   return [...peers, ...http];
 }
 
-function statsShape({ host, fanout, version, ready }: OperatorAppOptions): z.input<typeof shapes.Stats> {
+function statsShape({
+  host,
+  fanout,
+  version,
+  ready,
+}: OperatorAppOptions): z.input<typeof shapes.Stats> {
   const { payloadBytesUsed, payloadBytesTotal, ...figures } = host.edge.stats(host.now());
   return {
     version,

@@ -7,7 +7,11 @@ import { createViewerApp } from "./viewer-app.ts";
 function rig(options: { draining?: boolean; maxReaders?: number } = {}) {
   const host = new HandEdge();
   const { maxReaders = 10 } = options;
-  const fanout = new FlvFanout(host, { maxReaders, queueBytesMax: 1 << 20, readerTimeoutMs: 10_000 });
+  const fanout = new FlvFanout(host, {
+    maxReaders,
+    queueBytesMax: 1 << 20,
+    readerTimeoutMs: 10_000,
+  });
   const changes: string[] = [];
   const app = createViewerApp({
     host,
@@ -31,13 +35,24 @@ test("a stream's name cannot become markup", async () => {
   const { app, host } = rig();
   host.live = [streamStats("live/<script>alert(1)</script>")];
   expect(await (await app.request("/")).text()).not.toContain("<script>alert");
-  expect(await (await app.request("/live/%3Cscript%3Ealert(1)%3C%2Fscript%3E")).text()).not.toContain("<script>alert");
+  expect(
+    await (await app.request("/live/%3Cscript%3Ealert(1)%3C%2Fscript%3E")).text(),
+  ).not.toContain("<script>alert");
 });
 
 test("the figures of the status page come as JSON", async () => {
-  const { streams } = (await (await rig().app.request("/status.json")).json()) as { streams: unknown[] };
+  const { streams } = (await (await rig().app.request("/status.json")).json()) as {
+    streams: unknown[];
+  };
   expect(streams).toEqual([
-    { name: "live/news", codecs: "h264 / aac 48000 stereo", bitrateKbps: 812.5, viewers: 3, httpViewers: 0, ageSeconds: 61 },
+    {
+      name: "live/news",
+      codecs: "h264 / aac 48000 stereo",
+      bitrateKbps: 812.5,
+      viewers: 3,
+      httpViewers: 0,
+      ageSeconds: 61,
+    },
   ]);
 });
 
@@ -50,7 +65,8 @@ test("HTTP-FLV begins with the current group, for pages from anywhere", async ()
   const reader = response.body?.getReader();
   const demuxer = new FlvDemuxer();
   const tags = [];
-  while (tags.length < 4) tags.push(...demuxer.push((await reader?.read())?.value ?? new Uint8Array()));
+  while (tags.length < 4)
+    tags.push(...demuxer.push((await reader?.read())?.value ?? new Uint8Array()));
   expect(tags.map((tag) => tag.type)).toEqual([9, 8, 9, 8]);
   expect(fanout.readersOf("live/news").map((one) => one.from)).toEqual(["203.0.113.9:1"]);
   await reader?.cancel();
@@ -87,9 +103,12 @@ test("the player page loads only what the edge serves", async () => {
   }
 });
 
-test.each(["/nothing", "/assets/none.js", "/live/%ff.flv", "/favicon.ico"])("%s is not found", async (path) => {
-  expect((await rig().app.request(path)).status).toBe(404);
-});
+test.each(["/nothing", "/assets/none.js", "/live/%ff.flv", "/favicon.ico"])(
+  "%s is not found",
+  async (path) => {
+    expect((await rig().app.request(path)).status).toBe(404);
+  },
+);
 
 test("health is said in plain text", async () => {
   expect(await (await rig().app.request("/healthz")).text()).toBe("ok\n");

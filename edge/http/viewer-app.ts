@@ -2,7 +2,13 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import type { EdgeHost } from "../host.ts";
-import { assets, CONTENT_SECURITY_POLICY, playerPage, type StatusRow, statusPage } from "../pages/pages.ts";
+import {
+  assets,
+  CONTENT_SECURITY_POLICY,
+  playerPage,
+  type StatusRow,
+  statusPage,
+} from "../pages/pages.ts";
 import { CodecNames } from "./codecs.ts";
 import type { FlvFanout } from "./flv-fanout.ts";
 import type { GoneReason } from "./flv-response.ts";
@@ -26,7 +32,11 @@ export interface RequestBindings {
 
 type Env = { Bindings: RequestBindings };
 
-const FLV_HEADERS = { "content-type": "video/x-flv", "cache-control": "no-store", "x-content-type-options": "nosniff" };
+const FLV_HEADERS = {
+  "content-type": "video/x-flv",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
 /** Assets change only with the program. */
 const ASSET_CACHE = "public, max-age=300";
 
@@ -34,15 +44,22 @@ export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const codecs = new CodecNames(options.host.edge);
   app.use(cors({ origin: "*", allowMethods: ["GET", "HEAD"] }));
-  app.get("/", (context) => context.html(statusPage(statusRows(options, codecs)), 200, pageHeaders()));
+  app.get("/", (context) =>
+    context.html(statusPage(statusRows(options, codecs)), 200, pageHeaders()),
+  );
   app.get("/status.json", (context) => {
-    return context.json({ streams: statusRows(options, codecs) }, 200, { "cache-control": "no-store" });
+    return context.json({ streams: statusRows(options, codecs) }, 200, {
+      "cache-control": "no-store",
+    });
   });
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/assets/:file", (context) => {
     const asset = assets.get(context.req.param("file"));
     if (asset === undefined) return context.notFound();
-    return context.body(asset.text, 200, { "content-type": asset.type, "cache-control": ASSET_CACHE });
+    return context.body(asset.text, 200, {
+      "content-type": asset.type,
+      "cache-control": ASSET_CACHE,
+    });
   });
   app.get("/*", (context) => {
     const path = decodePath(context.req.path);
@@ -50,7 +67,9 @@ export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
     if (path.endsWith(".flv")) return serveFlv(context, options, path.slice(0, -".flv".length));
     return context.html(playerPage(path.replace(/\/$/, "")), 200, pageHeaders());
   });
-  app.notFound((context) => context.text("There is nothing here. The list of live streams is at /\n", 404));
+  app.notFound((context) =>
+    context.text("There is nothing here. The list of live streams is at /\n", 404),
+  );
   return app;
 }
 
@@ -68,8 +87,10 @@ function statusRows({ host, fanout }: ViewerAppOptions, codecs: CodecNames): Sta
 
 function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: string): Response {
   const { host, fanout } = options;
-  if (options.draining()) return context.text("This edge is shutting down.\n", 503, { "retry-after": "1" });
-  if (context.req.method === "HEAD" && isLive(host, stream)) return context.body(null, 200, FLV_HEADERS);
+  if (options.draining())
+    return context.text("This edge is shutting down.\n", 503, { "retry-after": "1" });
+  if (context.req.method === "HEAD" && isLive(host, stream))
+    return context.body(null, 200, FLV_HEADERS);
   const from = context.env?.from ?? "unknown";
   const reader = fanout.open(stream, from, (why) => {
     if (why !== "left") context.env?.cut?.();
@@ -77,7 +98,9 @@ function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: stri
   });
   if (reader === "unknown") return context.text(`The stream ${stream} is not live here.\n`, 404);
   if (reader === "overloaded") {
-    return context.text("This edge has as many HTTP readers as it may have.\n", 503, { "retry-after": "5" });
+    return context.text("This edge has as many HTTP readers as it may have.\n", 503, {
+      "retry-after": "5",
+    });
   }
   context.env?.keepOpen?.();
   options.onReader("joined", stream, from);

@@ -17,16 +17,18 @@ export interface StatusRow {
 }
 
 /** Files that the pages load, by path. */
-export const assets: ReadonlyMap<string, { readonly type: string; readonly text: string }> = new Map([
-  ["page.css", { type: "text/css; charset=utf-8", text: style }],
-  ["status.js", { type: "text/javascript; charset=utf-8", text: statusScript }],
-  ["player.js", { type: "text/javascript; charset=utf-8", text: playerScript }],
-  ["mpegts.js", { type: "text/javascript; charset=utf-8", text: mpegtsScript }],
-]);
+export const assets: ReadonlyMap<string, { readonly type: string; readonly text: string }> =
+  new Map([
+    ["page.css", { type: "text/css; charset=utf-8", text: style }],
+    ["status.js", { type: "text/javascript; charset=utf-8", text: statusScript }],
+    ["player.js", { type: "text/javascript; charset=utf-8", text: playerScript }],
+    ["mpegts.js", { type: "text/javascript; charset=utf-8", text: mpegtsScript }],
+  ]);
 
 /** What the pages may load: themselves, and the player's media objects. */
 export const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-ancestors *; base-uri 'none'; object-src 'none'";
+  "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-ancestors *; " +
+  "base-uri 'none'; object-src 'none'";
 
 export function statusPage(streams: readonly StatusRow[]) {
   const rows = streams.map(

@@ -46,7 +46,9 @@ function start() {
   );
   player.on(mpegts.Events.ERROR, (_type, detail, info) => {
     const gone = info?.code === 404;
-    again(gone ? "This stream is not live. Waiting for it." : `Interrupted (${detail}). Trying again.`);
+    again(
+      gone ? "This stream is not live. Waiting for it." : `Interrupted (${detail}). Trying again.`,
+    );
   });
   player.on(mpegts.Events.LOADING_COMPLETE, () => again("The stream ended. Waiting for it."));
   player.attachMediaElement(video);

@@ -12,7 +12,14 @@ function row(stream) {
   raw.href = `/${stream.name}.flv`;
   raw.textContent = "FLV";
   const viewers = String(stream.viewers + stream.httpViewers);
-  const cells = [link, stream.codecs, `${Math.round(stream.bitrateKbps)} kbit/s`, viewers, age(stream.ageSeconds), raw];
+  const cells = [
+    link,
+    stream.codecs,
+    `${Math.round(stream.bitrateKbps)} kbit/s`,
+    viewers,
+    age(stream.ageSeconds),
+    raw,
+  ];
   for (const cell of cells) {
     const data = document.createElement("td");
     data.append(cell);
