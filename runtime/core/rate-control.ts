@@ -24,7 +24,8 @@ const LOSS_PEAK_MS = 15;
 const LOSS_STANDING_MS = 5;
 /** Loss that no radio explains, without a queue to be seen (a policer): the circuit breaker, cf. RFC 8083. */
 const LOSS_BREAKER = 0.4;
-const LOSS_BREAKER_BYTES = 20_000;
+const LOSS_BREAKER_BYTES = 4_000;
+const LOSS_BREAKER_INTERVALS = 4;
 /** Pace of bursts as long as nothing is known, and how much faster than what is asked we always may go. */
 const BURST_BPS = 20e6;
 const BURST_FACTOR = 2.5;
@@ -84,6 +85,8 @@ export class RateControl {
   #calm = 0;
   #stuck = 0;
   #onsetBps = 0;
+  /** Intervals of heavy loss in a row. */
+  #heavy = 0;
   #emptyAt = 0;
 
   constructor(initialBps: number, maxBps: number) {
@@ -250,7 +253,9 @@ export class RateControl {
   }
 
   #breakCircuit(interval: Readonly<RateInterval>, loss: number, delivered: number): void {
-    if (loss < LOSS_BREAKER || interval.bytesAcked + interval.bytesLost < LOSS_BREAKER_BYTES) return;
+    const isHeavy = loss > LOSS_BREAKER && interval.bytesLost > LOSS_BREAKER_BYTES;
+    this.#heavy = isHeavy ? this.#heavy + 1 : 0;
+    if (this.#heavy < LOSS_BREAKER_INTERVALS) return;
     if (this.mode === "free") this.mode = "limited";
     this.#capacityBps = delivered;
     this.#rateBps = delivered * 1.1;

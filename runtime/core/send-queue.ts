@@ -36,6 +36,10 @@ const BUNDLE_FRAGMENT_BYTES = 700;
 /** A full packet window or outbox is tried again after this, if no ACK comes first. */
 const FULL_RETRY_MS = 2;
 
+/** What is handed in within this time is one event; longer gaps than the other count as that long. */
+const SAME_MOMENT_MS = 1;
+const GAP_MS_MAX = 100;
+
 const NONE: Run[] = [];
 /** What `transmit` returns besides bytes: nothing went, since things were dropped; the window or outbox is full. */
 export const Sent = { nothing: 0, full: -1 } as const;
@@ -65,6 +69,9 @@ export class SendQueue {
   #otherBytes = 0;
   /** Not to be asked before this time (full window). */
   #fullUntil = 0;
+  /** When something was last handed in, and the usual time between such moments. */
+  #enqueuedAt = 0;
+  #gapMs = 0;
   /* A range given up and not yet told. */
   #goneStream = 0;
   #goneFirst = 0;
@@ -124,6 +131,11 @@ export class SendQueue {
     assert(!this.isClosed, "send queue: enqueue after close");
     if (run.isDone) return this.#uplink.runs.give(run);
     const path = this.path;
+    if (now > this.#enqueuedAt + SAME_MOMENT_MS) {
+      const gapMs = Math.min(now - this.#enqueuedAt, GAP_MS_MAX);
+      this.#gapMs += (gapMs - this.#gapMs) / 8;
+      this.#enqueuedAt = now;
+    }
     path.rate.noteDemand(now, run.bytesLeft);
     this.#uplink.noteDemand(now, run.bytesLeft);
     if (run.sendClass === SendClass.push && run.priority >= Priority.key) {
@@ -176,7 +188,7 @@ export class SendQueue {
       repair.outstanding--;
       if (repair.outstanding > 0 || repair.copiesLeft > 0) return;
     }
-    const copies = this.port.repairCopies(now, repair.deadlineMs);
+    const copies = this.#copies(now, repair.deadlineMs);
     if (copies <= 0) {
       this.#repairs.remove(repair);
       this.#gone(now, stream, number, 1);
@@ -186,6 +198,19 @@ export class SendQueue {
     if (copies > 1) repair.sendClass = SendClass.repair;
     this.#repairs.arm(now, repair, copies, this.#oneWayMs());
     this.#uplink.ready(this, repair.sendClass);
+  }
+
+  /**
+   * Copies by the rule of docs/WIRE.md §3. The loss of a repair shows only by a packet sent after it: with an empty
+   * queue that is the next frame's, and a round is so much longer. Two copies do where a round might yet fit.
+   */
+  #copies(now: Ms, deadlineMs: number): number {
+    const waitMs = this.queuedBytes > 0 ? 0 : Math.max(0, this.#enqueuedAt + this.#gapMs - now);
+    const copies = this.port.repairCopies(now, deadlineMs);
+    if (copies !== 1 || waitMs === 0) return copies;
+    const lastRound = this.port.repairCopies(now, deadlineMs - waitMs / 2);
+    if (lastRound !== 1) return Math.max(2, lastRound);
+    return this.port.repairCopies(now, deadlineMs - waitMs) === 1 ? 1 : 2;
   }
 
   #newRepair(stream: number, number: number, bytes: number): Repair | undefined {
