@@ -7,7 +7,11 @@ import { FLV_AUDIO, FLV_SCRIPT, FLV_VIDEO, type FlvTag, type FlvTagType } from "
 
 function tag(type: FlvTagType, ...parts: (number | string | readonly number[])[]): FlvTag {
   const bytes = parts.flatMap((part) =>
-    typeof part === "number" ? [part] : typeof part === "string" ? [...new TextEncoder().encode(part)] : [...part],
+    typeof part === "number"
+      ? [part]
+      : typeof part === "string"
+        ? [...new TextEncoder().encode(part)]
+        : [...part],
   );
   return { type, dtsMs: 7, body: Uint8Array.from(bytes) };
 }
@@ -79,7 +83,17 @@ test("extended video: HEVC, AV1, VP9; side data may be lost; ends and commands a
   );
   const { videoConfig, key, inter, disposable } = FrameKind;
   const nothing = undefined;
-  expect(found).toEqual([videoConfig, key, key, inter, disposable, nothing, nothing, nothing, nothing]);
+  expect(found).toEqual([
+    videoConfig,
+    key,
+    key,
+    inter,
+    disposable,
+    nothing,
+    nothing,
+    nothing,
+    nothing,
+  ]);
 });
 
 test("HEVC: only the topmost temporal layer's non-reference pictures are disposable", () => {
@@ -95,7 +109,10 @@ test("HEVC: only the topmost temporal layer's non-reference pictures are disposa
     FrameKind.inter,
     FrameKind.disposable,
   ]);
-  expect(kinds(config(2), frame(2, 0), frame(2, 1)).slice(1)).toEqual([FrameKind.inter, FrameKind.disposable]);
+  expect(kinds(config(2), frame(2, 0), frame(2, 1)).slice(1)).toEqual([
+    FrameKind.inter,
+    FrameKind.disposable,
+  ]);
   expect(kinds(config(0), frame(0, 0)).slice(1)).toEqual([FrameKind.inter]);
 });
 
@@ -135,22 +152,42 @@ test("says which codecs these are", () => {
     for (const item of tags) classifier.classify(item);
     return classifier.codecs;
   };
-  expect(codecs(avcConfig, tag(FLV_AUDIO, 0xaf, 0, 0x11, 0xb0))).toBe("h264 854x480 / aac 48000 5.1");
-  const script = { type: FLV_SCRIPT, dtsMs: 0, body: encodeScript("onMetaData", { width: 640, height: 360 }) } as const;
+  expect(codecs(avcConfig, tag(FLV_AUDIO, 0xaf, 0, 0x11, 0xb0))).toBe(
+    "h264 854x480 / aac 48000 5.1",
+  );
+  const script = {
+    type: FLV_SCRIPT,
+    dtsMs: 0,
+    body: encodeScript("onMetaData", { width: 640, height: 360 }),
+  } as const;
   const opus = tag(FLV_AUDIO, 0x90, "Opus", "OpusHead", 1, 2);
-  expect(codecs(script, tag(FLV_VIDEO, 0x90, "vp09", 1), opus)).toBe("vp9 640x360 / opus 48000 stereo");
+  expect(codecs(script, tag(FLV_VIDEO, 0x90, "vp09", 1), opus)).toBe(
+    "vp9 640x360 / opus 48000 stereo",
+  );
   expect(codecs(tag(FLV_AUDIO, 0x91, "\u001b[1m", 1))).toBe("??1m");
 });
 
 test("of script data only onMetaData is kept, bare and without a recording's length", () => {
   const classifier = new FrameClassifier();
   const bare = encodeScript("onMetaData", { width: 640 });
-  const prefixed = Uint8Array.from([2, 0, 13, ...new TextEncoder().encode("@setDataFrame"), ...bare]);
+  const prefixed = Uint8Array.from([
+    2,
+    0,
+    13,
+    ...new TextEncoder().encode("@setDataFrame"),
+    ...bare,
+  ]);
   expect(classifier.classify({ type: FLV_SCRIPT, dtsMs: 0, body: prefixed })?.body).toEqual(bare);
   const recorded = encodeScript("onMetaData", { duration: 30, width: 640, filesize: 1e6 });
-  const body = classifier.classify({ type: FLV_SCRIPT, dtsMs: 0, body: recorded })?.body ?? new Uint8Array();
-  expect(decodeAmf(body)).toEqual(["onMetaData", Object.assign(Object.create(null), { width: 640 })]);
-  expect(classifier.classify({ type: FLV_SCRIPT, dtsMs: 0, body: encodeScript("onTextData", {}) })).toBeUndefined();
+  const body =
+    classifier.classify({ type: FLV_SCRIPT, dtsMs: 0, body: recorded })?.body ?? new Uint8Array();
+  expect(decodeAmf(body)).toEqual([
+    "onMetaData",
+    Object.assign(Object.create(null), { width: 640 }),
+  ]);
+  expect(
+    classifier.classify({ type: FLV_SCRIPT, dtsMs: 0, body: encodeScript("onTextData", {}) }),
+  ).toBeUndefined();
   expect(classifier.ignored).toBe(1);
 });
 
@@ -176,15 +213,23 @@ test("any bytes give a frame with the bytes unchanged, or nothing", () => {
 
 test("any bytes behind a configuration's header are survived", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 60 }), (record, data) => {
-      const classifier = new FrameClassifier();
-      for (const head of [[0x17, 0, 0, 0, 0], [0x1c, 0, 0, 0, 0], [0x90, 0x68, 0x76, 0x63, 0x31]]) {
-        classifier.classify(tag(FLV_VIDEO, head, [...record]));
-        classifier.classify(tag(FLV_VIDEO, 0x27, 1, 0, 0, 0, [...data]));
-      }
-      classifier.classify(tag(FLV_AUDIO, 0xaf, 0, [...record]));
-      classifier.classify(tag(FLV_SCRIPT, [2, 0, 10], "onMetaData", [...record]));
-      expect(classifier.codecs).toContain("/ aac");
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.uint8Array({ maxLength: 60 }),
+      (record, data) => {
+        const classifier = new FrameClassifier();
+        for (const head of [
+          [0x17, 0, 0, 0, 0],
+          [0x1c, 0, 0, 0, 0],
+          [0x90, 0x68, 0x76, 0x63, 0x31],
+        ]) {
+          classifier.classify(tag(FLV_VIDEO, head, [...record]));
+          classifier.classify(tag(FLV_VIDEO, 0x27, 1, 0, 0, 0, [...data]));
+        }
+        classifier.classify(tag(FLV_AUDIO, 0xaf, 0, [...record]));
+        classifier.classify(tag(FLV_SCRIPT, [2, 0, 10], "onMetaData", [...record]));
+        expect(classifier.codecs).toContain("/ aac");
+      },
+    ),
   );
 });

@@ -39,7 +39,11 @@ export class FrameClassifier {
    */
   classify(tag: FlvTag): MediaFrame | undefined {
     const frame =
-      tag.type === FLV_AUDIO ? this.#audioFrame(tag) : tag.type === FLV_VIDEO ? this.#videoFrame(tag) : this.#script(tag);
+      tag.type === FLV_AUDIO
+        ? this.#audioFrame(tag)
+        : tag.type === FLV_VIDEO
+          ? this.#videoFrame(tag)
+          : this.#script(tag);
     if (!frame) this.#ignored++;
     return frame;
   }
@@ -54,7 +58,8 @@ export class FrameClassifier {
     const { width, height, audiosamplerate } = this.#metadata;
     const parts: string[] = [];
     if (this.#video) {
-      const sized = typeof width === "number" && typeof height === "number" ? { width, height } : {};
+      const sized =
+        typeof width === "number" && typeof height === "number" ? { width, height } : {};
       parts.push(videoText({ ...sized, ...this.#video }));
     }
     if (this.#audio) {
@@ -84,7 +89,8 @@ export class FrameClassifier {
   }
 
   #videoKind(header: TagHeader, body: Uint8Array): FrameKind {
-    if (header.frameType === FRAME_KEY || header.frameType === FRAME_GENERATED_KEY) return FrameKind.key;
+    if (header.frameType === FRAME_KEY || header.frameType === FRAME_GENERATED_KEY)
+      return FrameKind.key;
     if (header.frameType === FRAME_DISPOSABLE) return FrameKind.disposable;
     const config = this.#video as VideoConfig;
     if (header.codec !== "avc1" && header.codec !== "hvc1") return FrameKind.inter;
@@ -94,12 +100,19 @@ export class FrameClassifier {
   }
 
   #script(tag: FlvTag): MediaFrame | undefined {
-    const body = startsWith(tag.body, SET_DATA_FRAME) ? tag.body.subarray(SET_DATA_FRAME.length) : tag.body;
+    const body = startsWith(tag.body, SET_DATA_FRAME)
+      ? tag.body.subarray(SET_DATA_FRAME.length)
+      : tag.body;
     if (!startsWith(body, ON_META_DATA)) return undefined;
     const fields = decodeAmf(body)?.[1];
     if (!isObject(fields)) return undefined;
     this.#metadata = fields;
-    return { kind: FrameKind.metadata, dtsMs: tag.dtsMs, ptsOffsetMs: 0, body: liveMetadata(fields, body) };
+    return {
+      kind: FrameKind.metadata,
+      dtsMs: tag.dtsMs,
+      ptsOffsetMs: 0,
+      body: liveMetadata(fields, body),
+    };
   }
 }
 
@@ -133,7 +146,9 @@ const RECORDING_FIELDS = new Set([
 function liveMetadata(fields: AmfObject, body: Uint8Array): Uint8Array {
   const entries = Object.entries(fields);
   const live = entries.filter(([name]) => !RECORDING_FIELDS.has(name));
-  return live.length === entries.length ? body : encodeScript("onMetaData", Object.fromEntries(live));
+  return live.length === entries.length
+    ? body
+    : encodeScript("onMetaData", Object.fromEntries(live));
 }
 
 function isObject(value: AmfValue): value is AmfObject {
@@ -186,7 +201,12 @@ function nameOf(names: Readonly<Record<string, string>>, codec: string): string 
 type Unreferenced = (nal: Uint8Array, at: number, config: VideoConfig) => boolean | undefined;
 
 /** Whether no picture refers to this one, by all its slices; false as soon as the bytes leave a doubt. */
-function nothingRefersTo(body: Uint8Array, from: number, config: VideoConfig, unreferenced: Unreferenced): boolean {
+function nothingRefersTo(
+  body: Uint8Array,
+  from: number,
+  config: VideoConfig,
+  unreferenced: Unreferenced,
+): boolean {
   const size = config.nalLengthSize;
   if (size === 0) return false;
   let slices = 0;

@@ -37,7 +37,11 @@ export function parseAvcConfig(record: Uint8Array): VideoConfig {
 export function parseHevcConfig(record: Uint8Array): VideoConfig {
   if (record.length < 23) return { codec: "hevc", nalLengthSize: 0, temporalLayers: 0 };
   const packed = record[21] as number;
-  const base = { codec: "hevc", nalLengthSize: nalLength(packed), temporalLayers: (packed >> 3) & 7 };
+  const base = {
+    codec: "hevc",
+    nalLengthSize: nalLength(packed),
+    temporalLayers: (packed >> 3) & 7,
+  };
   const sps = findHevcArray(record, 33);
   const size = sps && parseHevcSps(sps);
   return size ? { ...base, ...size } : base;
@@ -63,16 +67,23 @@ export function parseOpusConfig(head: Uint8Array): AudioConfig {
 
 /** "h264 854x480" */
 export function videoText(config: VideoConfig): string {
-  return config.width && config.height ? `${config.codec} ${config.width}x${config.height}` : config.codec;
+  return config.width && config.height
+    ? `${config.codec} ${config.width}x${config.height}`
+    : config.codec;
 }
 
 /** "aac 48000 5.1" */
 export function audioText(config: AudioConfig): string {
-  const layout = config.channels ? (CHANNEL_NAMES[config.channels] ?? `${config.channels}ch`) : undefined;
+  const layout = config.channels
+    ? (CHANNEL_NAMES[config.channels] ?? `${config.channels}ch`)
+    : undefined;
   return [config.codec, config.sampleRate, layout].filter(Boolean).join(" ");
 }
 
-const AAC_RATES = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+const AAC_RATES = [
+  96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
+  7_350,
+];
 /** By channelConfiguration; 0 means "see the program config element". */
 const AAC_CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8, 0, 0, 0, 7, 8, 24, 8];
 const CHANNEL_NAMES: Readonly<Record<number, string>> = {

@@ -8,7 +8,7 @@ import { open } from "node:fs/promises";
 import { serialAdd, serialDiff } from "../base/serial.ts";
 import { FrameKind, flvTagType, type MediaFrame } from "../wire/frame.ts";
 import { FrameClassifier } from "./classify.ts";
-import { FLV_AUDIO, FlvDemuxer, FlvError } from "./flv.ts";
+import { FlvDemuxer, FlvError } from "./flv.ts";
 
 /** Time for pacing, ms; the caller's, so that tests need not wait. */
 export interface SourceClock {
@@ -46,18 +46,30 @@ export class SourceError extends Error {
 const LATE_MS_MAX = 2_000;
 /** A frame's length when its track has no two frames to tell it, ms. */
 const FRAME_MS_DEFAULT = 40;
+/** How far apart tracks may begin without being taken for an edit; an AAC encoder's delay is 21 to 46 ms. */
+const APART_MS_MAX = 100;
 const STDERR_BYTES_MAX = 4_096;
 
 /** Opens `input`: an FLV file, `-` for FLV on standard input, or anything that ffmpeg reads. @throws SourceError */
 export async function openSource(input: string, options: SourceOptions): Promise<FrameSource> {
   if (input === "-") {
-    if (options.loop) throw new SourceError("standard input cannot be played in a loop: give a file");
-    return new PacedSource((signal) => options.stdin ?? standardInput(signal), "standard input", options);
+    if (options.loop)
+      throw new SourceError("standard input cannot be played in a loop: give a file");
+    return new PacedSource(
+      (signal) => options.stdin ?? standardInput(signal),
+      "standard input",
+      options,
+    );
   }
   const remote = /^[a-z][a-z0-9+.-]+:\/\//i.test(input);
-  if (!remote && (await isFlv(input))) return new PacedSource((signal) => readFile(input, signal), input, options);
+  if (!remote && (await isFlv(input)))
+    return new PacedSource((signal) => readFile(input, signal), input, options);
   if (remote && options.loop) throw new SourceError(`${input}: only files can be played in a loop`);
-  return new PacedSource((signal) => remux(input, remote, options.ffmpeg ?? "ffmpeg", signal), input, options);
+  return new PacedSource(
+    (signal) => remux(input, remote, options.ffmpeg ?? "ffmpeg", signal),
+    input,
+    options,
+  );
 }
 
 type OpenBytes = (signal: AbortSignal) => AsyncIterable<Uint8Array>;
@@ -99,9 +111,10 @@ class PacedSource implements FrameSource {
         if (signal.aborted) return;
         yield shifted;
       }
+      if (signal.aborted) return;
       if (frames === 0) throw new SourceError(`${this.#label}: no audio or video in it`);
       round.next();
-    } while (this.#options.loop && !signal.aborted);
+    } while (this.#options.loop);
   }
 
   async *#read(signal: AbortSignal): AsyncGenerator<MediaFrame, void, undefined> {
@@ -140,37 +153,49 @@ class Pace {
   }
 }
 
-/** Timestamps that go on from one round to the next: a round is as long as its longest track. */
+/**
+ * Timestamps that go on from one round to the next. A round is as long as its longest track, so that this track has no
+ * gap; tracks that begin or end apart by more than `APART_MS_MAX` are kept from overlapping the next round.
+ */
 class LoopClock {
   #offsetMs = 0;
-  #first: number | undefined;
-  /** By tag type: the last timestamp and the last step. */
-  readonly #tracks = new Map<number, { dtsMs: number; stepMs: number }>();
+  readonly #tracks = new Map<number, { readonly firstMs: number; dtsMs: number; stepMs: number }>();
 
   shift(frame: MediaFrame): MediaFrame {
     if (!isHead(frame)) this.#note(frame);
-    return this.#offsetMs === 0 ? frame : { ...frame, dtsMs: serialAdd(frame.dtsMs, this.#offsetMs) };
+    return this.#offsetMs === 0
+      ? frame
+      : { ...frame, dtsMs: serialAdd(frame.dtsMs, this.#offsetMs) };
   }
 
   next(): void {
-    const first = this.#first ?? 0;
-    let lengthMs = 0;
-    for (const track of this.#tracks.values()) {
-      lengthMs = Math.max(lengthMs, serialDiff(track.dtsMs, first) + track.stepMs);
-    }
-    this.#offsetMs = serialAdd(this.#offsetMs, lengthMs);
+    const tracks = [...this.#tracks.values()];
+    const origin = tracks[0]?.firstMs ?? 0;
+    const starts = tracks.map((track) => serialDiff(track.firstMs, origin));
+    const ends = tracks.map((track) => serialDiff(track.dtsMs, origin) + track.stepMs);
+    const longest = Math.max(
+      0,
+      ...tracks.map((_, i) => (ends[i] as number) - (starts[i] as number)),
+    );
+    const apart = Math.max(0, ...ends) - Math.min(...starts, 0) - APART_MS_MAX;
+    this.#offsetMs = serialAdd(this.#offsetMs, Math.max(longest, apart));
     this.#tracks.clear();
   }
 
   #note(frame: MediaFrame): void {
-    if (this.#first === undefined || serialDiff(frame.dtsMs, this.#first) < 0) this.#first = frame.dtsMs;
-    const type = flvTagType(frame.kind) === FLV_AUDIO ? 0 : 1;
+    const type = flvTagType(frame.kind);
     const track = this.#tracks.get(type);
-    const stepMs = track ? serialDiff(frame.dtsMs, track.dtsMs) : 0;
-    this.#tracks.set(type, {
-      dtsMs: frame.dtsMs,
-      stepMs: stepMs > 0 ? stepMs : (track?.stepMs ?? FRAME_MS_DEFAULT),
-    });
+    if (!track) {
+      this.#tracks.set(type, {
+        firstMs: frame.dtsMs,
+        dtsMs: frame.dtsMs,
+        stepMs: FRAME_MS_DEFAULT,
+      });
+      return;
+    }
+    const stepMs = serialDiff(frame.dtsMs, track.dtsMs);
+    track.dtsMs = frame.dtsMs;
+    if (stepMs > 0) track.stepMs = stepMs;
   }
 }
 
@@ -195,7 +220,8 @@ async function isFlv(path: string): Promise<boolean> {
     file = await open(path, "r");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === "ENOENT" ? "no such file" : code === "EACCES" ? "it may not be read" : String(code);
+    const why =
+      code === "ENOENT" ? "no such file" : code === "EACCES" ? "it may not be read" : String(code);
     throw new SourceError(`${path}: ${why}`);
   }
   try {
@@ -208,7 +234,10 @@ async function isFlv(path: string): Promise<boolean> {
   }
 }
 
-async function* readFile(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readFile(
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const file = await open(path, "r");
   try {
     const buffer = Buffer.alloc(65_536);
@@ -231,7 +260,18 @@ async function* remux(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const source = remote ? input : `file:${input}`; /* a file named "-y" is no option */
   const streams = ["-map", "0:v:0?", "-map", "0:a:0?", "-c", "copy"];
-  const args = ["-hide_banner", "-loglevel", "error", "-nostdin", "-i", source, ...streams, "-f", "flv", "-"];
+  const args = [
+    "-hide_banner",
+    "-loglevel",
+    "error",
+    "-nostdin",
+    "-i",
+    source,
+    ...streams,
+    "-f",
+    "flv",
+    "-",
+  ];
   const child = spawn(ffmpeg, args, { stdio: ["ignore", "pipe", "pipe"] });
   const kill = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
@@ -243,7 +283,11 @@ async function* remux(
   const exited = new Promise<number | null>((resolve) => child.once("close", resolve));
   let finished = false;
   try {
-    yield* child.stdout as AsyncIterable<Uint8Array>;
+    try {
+      yield* child.stdout as AsyncIterable<Uint8Array>;
+    } catch {
+      /* A program that cannot be run breaks its output off; what follows says why. */
+    }
     const outcome = await Promise.race([failed, exited]);
     finished = true;
     if (signal.aborted || outcome === 0) return;
@@ -254,7 +298,12 @@ async function* remux(
   }
 }
 
-function remuxFailure(input: string, ffmpeg: string, outcome: Error | number | null | undefined, stderr: string): string {
+function remuxFailure(
+  input: string,
+  ffmpeg: string,
+  outcome: Error | number | null | undefined,
+  stderr: string,
+): string {
   if (outcome instanceof Error) {
     const missing = (outcome as NodeJS.ErrnoException).code === "ENOENT";
     const why = missing ? `${ffmpeg} is not installed` : outcome.message;

@@ -4,7 +4,12 @@
  * does; one that takes nothing for long is given up. No clock of its own: time is passed in.
  */
 import type { MediaFrame } from "../wire/frame.ts";
-import { type FlvChunk, type FlvStreamOptions, FlvStreamWriter, type StreamFrame } from "./flv-stream.ts";
+import {
+  type FlvChunk,
+  type FlvStreamOptions,
+  FlvStreamWriter,
+  type StreamFrame,
+} from "./flv-stream.ts";
 
 export interface FlvReaderOptions extends FlvStreamOptions {
   /** Bytes waiting, beyond the start burst, before frames are skipped. */

@@ -5,8 +5,19 @@ import { FlvDemuxer } from "./flv.ts";
 import { FlvReader } from "./flv-reader.ts";
 import { FlvStreamWriter, type StreamFrame } from "./flv-stream.ts";
 
-function item(kind: FrameKind, dtsMs: number, epoch = 1, size = 4, capturedAtEpochMs?: number): StreamFrame {
-  const frame: MediaFrame = { kind, dtsMs, ptsOffsetMs: 0, body: new Uint8Array(size).fill(kind + 1) };
+function item(
+  kind: FrameKind,
+  dtsMs: number,
+  epoch = 1,
+  size = 4,
+  capturedAtEpochMs?: number,
+): StreamFrame {
+  const frame: MediaFrame = {
+    kind,
+    dtsMs,
+    ptsOffsetMs: 0,
+    body: new Uint8Array(size).fill(kind + 1),
+  };
   return { frame, epoch, capturedAtEpochMs };
 }
 
@@ -18,16 +29,30 @@ const heads = (epoch = 1): StreamFrame[] => HEADS.map((kind) => item(kind, 0, ep
 function written(items: readonly StreamFrame[], captureMarks = false): string[] {
   const writer = new FlvStreamWriter({ captureMarks });
   const bytes = items.flatMap((one) => writer.write(one).map((chunk) => chunk.bytes));
-  return new FlvDemuxer().push(new Uint8Array(Buffer.concat(bytes))).map((tag) => `${tag.type}@${tag.dtsMs}`);
+  return new FlvDemuxer()
+    .push(new Uint8Array(Buffer.concat(bytes)))
+    .map((tag) => `${tag.type}@${tag.dtsMs}`);
 }
 
 test("begins at a key frame, behind header, metadata and configurations", () => {
-  const found = written([item(inter, 10), ...heads(), item(inter, 960), item(audio, 980), item(key, 1_000)]);
+  const found = written([
+    item(inter, 10),
+    ...heads(),
+    item(inter, 960),
+    item(audio, 980),
+    item(key, 1_000),
+  ]);
   expect(found).toEqual(["18@0", "9@1000", "8@1000", "9@1000"]);
 });
 
 test("keeps the first epoch's timestamps and writes repeated configurations once", () => {
-  const found = written([...heads(), item(key, 5_000), item(audio, 4_990), ...heads(), item(key, 6_000)]);
+  const found = written([
+    ...heads(),
+    item(key, 5_000),
+    item(audio, 4_990),
+    ...heads(),
+    item(key, 6_000),
+  ]);
   expect(found).toEqual(["18@0", "9@5000", "8@5000", "9@5000", "8@4990", "9@6000"]);
 });
 
@@ -76,7 +101,13 @@ test("sound without pictures begins after a second", () => {
 
 test("the page's reader gets a capture mark ahead of each picture, and no sound of before the first", () => {
   const writer = new FlvStreamWriter({ captureMarks: true });
-  const items = [...heads(), item(key, 500, 1, 4, 1e12), item(audio, 490), item(audio, 510), item(inter, 540, 1, 4, 1e12 + 40)];
+  const items = [
+    ...heads(),
+    item(key, 500, 1, 4, 1e12),
+    item(audio, 490),
+    item(audio, 510),
+    item(inter, 540, 1, 4, 1e12 + 40),
+  ];
   const bytes = items.flatMap((one) => writer.write(one).map((chunk) => chunk.bytes));
   const tags = new FlvDemuxer().push(new Uint8Array(Buffer.concat(bytes)));
   const marks = tags.filter((tag) => tag.type === 18).slice(1);
@@ -107,7 +138,13 @@ test("a slow reader loses what waits and goes on at the next key frame, configur
   reader.push(0, item(inter, 480, 1, 1_000));
   expect(reader.framesSkipped).toBe(11);
   const tags = new FlvDemuxer().push(new Uint8Array(Buffer.concat(drain(reader, 0))));
-  expect(tags.map((tag) => `${tag.type}@${tag.dtsMs}`)).toEqual(["18@0", "9@0", "8@0", "9@440", "9@480"]);
+  expect(tags.map((tag) => `${tag.type}@${tag.dtsMs}`)).toEqual([
+    "18@0",
+    "9@0",
+    "8@0",
+    "9@440",
+    "9@480",
+  ]);
   expect(reader.queuedBytes).toBe(0);
 });
 

@@ -37,9 +37,16 @@ export interface FlvStreamOptions {
   readonly captureMarks: boolean;
 }
 
-type HeadKind = typeof FrameKind.audioConfig | typeof FrameKind.videoConfig | typeof FrameKind.metadata;
+type HeadKind =
+  | typeof FrameKind.audioConfig
+  | typeof FrameKind.videoConfig
+  | typeof FrameKind.metadata;
 /** In the order in which they are written. */
-const HEAD_KINDS: readonly HeadKind[] = [FrameKind.metadata, FrameKind.videoConfig, FrameKind.audioConfig];
+const HEAD_KINDS: readonly HeadKind[] = [
+  FrameKind.metadata,
+  FrameKind.videoConfig,
+  FrameKind.audioConfig,
+];
 
 export class FlvStreamWriter {
   readonly #options: FlvStreamOptions;
@@ -167,14 +174,21 @@ export class FlvStreamWriter {
 
   #writeMark(item: StreamFrame, dtsMs: number, chunks: FlvChunk[]): void {
     const { frame, capturedAtEpochMs } = item;
-    if (!this.#options.captureMarks || capturedAtEpochMs === undefined || flvTagType(frame.kind) !== 9) return;
+    if (
+      !this.#options.captureMarks ||
+      capturedAtEpochMs === undefined ||
+      flvTagType(frame.kind) !== 9
+    )
+      return;
     const mark: CaptureMark = { dtsMs, ptsMs: dtsMs + frame.ptsOffsetMs, capturedAtEpochMs };
     chunks.push({ bytes: captureTag(mark), role: "mark" });
   }
 }
 
 function isHead(kind: FrameKind): kind is HeadKind {
-  return kind === FrameKind.metadata || kind === FrameKind.videoConfig || kind === FrameKind.audioConfig;
+  return (
+    kind === FrameKind.metadata || kind === FrameKind.videoConfig || kind === FrameKind.audioConfig
+  );
 }
 
 function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {

@@ -111,7 +111,10 @@ export class FlvDemuxer {
     }
     const bodySize = readUint24(bytes, at + 1);
     if (bodySize > TAG_BODY_BYTES_MAX) {
-      throw new FlvError(`a tag of ${bodySize} bytes, over ${TAG_BODY_BYTES_MAX}`, this.#offset + at);
+      throw new FlvError(
+        `a tag of ${bodySize} bytes, over ${TAG_BODY_BYTES_MAX}`,
+        this.#offset + at,
+      );
     }
     const size = TAG_HEADER_BYTES + bodySize + PREVIOUS_TAG_SIZE_BYTES;
     if (this.#length < at + size) return 0;
@@ -125,7 +128,9 @@ export class FlvDemuxer {
   #append(bytes: Uint8Array): void {
     const needed = this.#length + bytes.length;
     if (needed > this.#pending.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(2 * this.#pending.length, 2 * TAG_BODY_BYTES_MAX)));
+      const grown = new Uint8Array(
+        Math.max(needed, Math.min(2 * this.#pending.length, 2 * TAG_BODY_BYTES_MAX)),
+      );
       grown.set(this.#pending.subarray(0, this.#length));
       this.#pending = grown;
     }
@@ -138,13 +143,19 @@ export class FlvDemuxer {
     this.#length -= count;
     this.#offset += count;
     if (this.#pending.length > 4 * TAG_BODY_BYTES_MAX && this.#length <= TAG_BODY_BYTES_MAX) {
-      this.#pending = this.#pending.slice(0, this.#length); /* one huge piece must not be kept for ever */
+      this.#pending = this.#pending.slice(
+        0,
+        this.#length,
+      ); /* one huge piece must not be kept for ever */
     }
   }
 }
 
 /** The first 13 bytes of an FLV stream: header and PreviousTagSize0. */
-export function flvHeader(tracks: { readonly audio: boolean; readonly video: boolean }): Uint8Array {
+export function flvHeader(tracks: {
+  readonly audio: boolean;
+  readonly video: boolean;
+}): Uint8Array {
   const flags = (tracks.audio ? 4 : 0) | (tracks.video ? 1 : 0);
   return Uint8Array.of(0x46, 0x4c, 0x56, 1, flags, 0, 0, 0, HEADER_BYTES, 0, 0, 0, 0);
 }
@@ -164,7 +175,9 @@ export function flvTag(type: FlvTagType, dtsMs: number, body: Uint8Array): Uint8
 }
 
 function readUint24(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  return (
+    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
+  );
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {

@@ -6,7 +6,13 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { MediaFrame } from "../wire/frame.ts";
 import { FrameClassifier } from "./classify.ts";
-import { type PublishRequest, RTMP_BOUNDS, type RtmpBounds, type RtmpEvent, RtmpSession } from "./rtmp-session.ts";
+import {
+  type PublishRequest,
+  RTMP_BOUNDS,
+  type RtmpBounds,
+  type RtmpEvent,
+  RtmpSession,
+} from "./rtmp-session.ts";
 
 export interface RtmpLimits extends RtmpBounds {
   readonly connectionsMax: number;
@@ -49,7 +55,11 @@ export interface RtmpPublisher {
 }
 
 export type PublishAnswer = { readonly accept: FrameSink } | { readonly refuse: string };
-export type RtmpLog = (level: "debug" | "info" | "warn", message: string, fields: Record<string, unknown>) => void;
+export type RtmpLog = (
+  level: "debug" | "info" | "warn",
+  message: string,
+  fields: Record<string, unknown>,
+) => void;
 
 export interface RtmpListenerOptions {
   readonly host: string;
@@ -79,13 +89,18 @@ export async function createRtmpListener(options: RtmpListenerOptions): Promise<
     const address = socket.remoteAddress ?? "";
     let sameAddress = 0;
     for (const other of connections) if (other.address === address) sameAddress++;
-    if (connections.size >= limits.connectionsMax || sameAddress >= limits.connectionsPerAddressMax) {
+    if (
+      connections.size >= limits.connectionsMax ||
+      sameAddress >= limits.connectionsPerAddressMax
+    ) {
       options.log("warn", "too many RTMP connections", { remote: remoteOf(socket) });
       socket.on("error", () => {});
       socket.destroy();
       return;
     }
-    const connection = new RtmpConnection(socket, options, limits, () => connections.delete(connection));
+    const connection = new RtmpConnection(socket, options, limits, () =>
+      connections.delete(connection),
+    );
     connections.add(connection);
   });
   await listen(server, options.port, options.host);
@@ -118,7 +133,12 @@ class RtmpConnection implements RtmpPublisher {
   #framesAtCheck = 0;
   #ending = false;
 
-  constructor(socket: Socket, options: RtmpListenerOptions, limits: RtmpLimits, onGone: () => void) {
+  constructor(
+    socket: Socket,
+    options: RtmpListenerOptions,
+    limits: RtmpLimits,
+    onGone: () => void,
+  ) {
     this.#socket = socket;
     this.#options = options;
     this.#limits = limits;
@@ -164,9 +184,13 @@ class RtmpConnection implements RtmpPublisher {
       this.#sink?.push(frame);
     } else {
       const level = event.violation ? "warn" : "debug";
-      this.#options.log(level, "RTMP connection ended", { remote: this.#remote, reason: event.reason });
+      this.#options.log(level, "RTMP connection ended", {
+        remote: this.#remote,
+        reason: event.reason,
+      });
       this.#end(event.reason);
-      this.#hangUp();
+      if (event.violation) this.#socket.destroy();
+      else this.#hangUp();
     }
   }
 
@@ -175,7 +199,12 @@ class RtmpConnection implements RtmpPublisher {
     const answer = this.#options.onPublish({ ...request, remote: this.#remote }, this);
     if (this.#ending) return;
     if ("refuse" in answer) {
-      this.#options.log("warn", "publisher refused", { remote: this.#remote, app, name, reason: answer.refuse });
+      this.#options.log("warn", "publisher refused", {
+        remote: this.#remote,
+        app,
+        name,
+        reason: answer.refuse,
+      });
       this.#session.refuse(answer.refuse);
       this.#end(answer.refuse);
       this.#hangUp();
@@ -201,7 +230,8 @@ class RtmpConnection implements RtmpPublisher {
   #send(bytes: Uint8Array): void {
     if (this.#socket.destroyed) return;
     this.#socket.write(bytes);
-    if (this.#socket.writableLength > this.#limits.unsentBytesMax) this.close("it does not read its answers");
+    if (this.#socket.writableLength > this.#limits.unsentBytesMax)
+      this.close("it does not read its answers");
   }
 
   /** Lets what was said last reach the other side, but not for long. */
@@ -227,7 +257,9 @@ class RtmpConnection implements RtmpPublisher {
 
 function remoteOf(socket: Socket): string {
   const address = socket.remoteAddress ?? "?";
-  return address.includes(":") ? `[${address}]:${socket.remotePort}` : `${address}:${socket.remotePort}`;
+  return address.includes(":")
+    ? `[${address}]:${socket.remotePort}`
+    : `${address}:${socket.remotePort}`;
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

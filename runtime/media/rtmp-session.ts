@@ -106,7 +106,11 @@ export class RtmpSession {
     } catch (error) {
       return error instanceof BoundError ? error.message : `no RTMP: ${(error as Error).message}`;
     }
-    if (this.#state === "new" && this.#bytesIn > this.#bounds.bytesBeforePublishMax && !this.#protocol.asked) {
+    if (
+      this.#state === "new" &&
+      this.#bytesIn > this.#bounds.bytesBeforePublishMax &&
+      !this.#protocol.asked
+    ) {
       return `more than ${this.#bounds.bytesBeforePublishMax} bytes before publishing`;
     }
     this.#acknowledge();
@@ -124,7 +128,8 @@ export class RtmpSession {
 
   #check(event: RtmpEvent): RtmpEvent {
     if (event.type === "publish") {
-      if (this.#state !== "new") return { type: "end", reason: "it published twice", violation: true };
+      if (this.#state !== "new")
+        return { type: "end", reason: "it published twice", violation: true };
       this.#state = "asked";
     } else if (event.type === "tag" && this.#state === "new") {
       return { type: "end", reason: "media before publishing", violation: true };
@@ -172,11 +177,13 @@ class BoundedRtmp extends Rtmp {
     const { length } = this.parserPacket.header;
     const lengthMax = this.asked ? this.#bounds.messageBytesMax : this.#bounds.commandBytesMax;
     if (length > lengthMax) throw new BoundError(`a message of ${length} bytes, over ${lengthMax}`);
-    if (this.inPackets.size > chunkStreamsMax) throw new BoundError(`more than ${chunkStreamsMax} chunk streams`);
+    if (this.inPackets.size > chunkStreamsMax)
+      throw new BoundError(`more than ${chunkStreamsMax} chunk streams`);
     super.packetAlloc();
     let buffered = 0;
     for (const packet of this.inPackets.values()) buffered += packet.capacity;
-    if (buffered > bufferBytesMax) throw new BoundError(`more than ${bufferBytesMax} bytes of unfinished messages`);
+    if (buffered > bufferBytesMax)
+      throw new BoundError(`more than ${bufferBytesMax} bytes of unfinished messages`);
   }
 
   override controlHandler(): void {
@@ -201,7 +208,8 @@ class BoundedRtmp extends Rtmp {
     const type = amf3 ? FLV_SCRIPT : header.type;
     if (type !== FLV_AUDIO && type !== FLV_VIDEO && type !== FLV_SCRIPT) return;
     const body = new Uint8Array(payload.subarray(amf3 ? 1 : 0, header.length));
-    if (body.length > 0) this.#events.push({ type: "tag", tag: { type, dtsMs: clock >>> 0, body } });
+    if (body.length > 0)
+      this.#events.push({ type: "tag", tag: { type, dtsMs: clock >>> 0, body } });
   }
 
   override respondPublish(): void {
@@ -217,7 +225,8 @@ class BoundedRtmp extends Rtmp {
   }
 
   override onDeleteStream(): void {
-    if (this.asked) this.#events.push({ type: "end", reason: "the encoder stopped", violation: false });
+    if (this.asked)
+      this.#events.push({ type: "end", reason: "the encoder stopped", violation: false });
   }
 }
 
@@ -239,13 +248,16 @@ function publishRequest(app: unknown, name: string, rawQuery: RawQuery): Publish
   if (appQuery !== undefined) {
     const slash = path.app.indexOf("/");
     const split = slash >= 0;
-    for (const [field, value] of new URLSearchParams(split ? `${appQuery}/${name}` : appQuery)) query[field] ??= value;
+    for (const [field, value] of new URLSearchParams(split ? `${appQuery}/${name}` : appQuery))
+      query[field] ??= value;
     if (split) path = { app: path.app.slice(0, slash), name: path.app.slice(slash + 1) };
   }
   if (path.app === "" || path.name === "") throw new BoundError("publish without a stream name");
-  if (path.app.length + path.name.length > NAME_LENGTH_MAX) throw new BoundError("a stream name too long");
+  if (path.app.length + path.name.length > NAME_LENGTH_MAX)
+    throw new BoundError("a stream name too long");
   /* biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for */
-  if (/[\u0000-\u0020\u007f]/.test(path.app + path.name)) throw new BoundError("a stream name with blanks");
+  if (/[\u0000-\u0020\u007f]/.test(path.app + path.name))
+    throw new BoundError("a stream name with blanks");
   return { ...path, query, ...(query["key"] === undefined ? {} : { key: query["key"] }) };
 }
 

@@ -68,7 +68,8 @@ export function parseVideoHeader(body: Uint8Array): TagHeader | undefined {
   const prefix = parseExtended(body, VIDEO_MULTITRACK, frameType === FRAME_COMMAND);
   if (!prefix) return undefined;
   const { codec, packetType } = prefix;
-  const timed = packetType === CODED_FRAMES && (codec === "avc1" || codec === "hvc1" || codec === "vvc1");
+  const timed =
+    packetType === CODED_FRAMES && (codec === "avc1" || codec === "hvc1" || codec === "vvc1");
   if (timed && body.length < prefix.dataAt + 3) return undefined;
   return {
     role: prefix.otherTrack ? "none" : extendedVideoRole(packetType),
@@ -98,7 +99,11 @@ export function parseAudioHeader(body: Uint8Array): TagHeader | undefined {
   return { role, codec: "mp4a", frameType: 0, ptsOffsetMs: 0, dataAt: 2 };
 }
 
-function parseLegacyVideo(body: Uint8Array, frameType: number, codecId: number): TagHeader | undefined {
+function parseLegacyVideo(
+  body: Uint8Array,
+  frameType: number,
+  codecId: number,
+): TagHeader | undefined {
   if (frameType === FRAME_COMMAND) {
     return { role: "none", codec: String(codecId), frameType, ptsOffsetMs: 0, dataAt: 1 };
   }
@@ -152,7 +157,11 @@ interface ExtendedPrefix {
   readonly otherTrack: boolean;
 }
 
-function parseExtended(body: Uint8Array, multitrackType: number, command: boolean): ExtendedPrefix | undefined {
+function parseExtended(
+  body: Uint8Array,
+  multitrackType: number,
+  command: boolean,
+): ExtendedPrefix | undefined {
   let packetType = (body[0] as number) & 15;
   let at = 1;
   while (packetType === MOD_EX) {
@@ -171,7 +180,9 @@ function parseExtended(body: Uint8Array, multitrackType: number, command: boolea
   }
   if (packetType !== multitrackType) {
     const codec = readFourCc(body, at);
-    return codec === undefined ? undefined : { packetType, codec, dataAt: at + 4, otherTrack: false };
+    return codec === undefined
+      ? undefined
+      : { packetType, codec, dataAt: at + 4, otherTrack: false };
   }
   const tracks = body[at++];
   if (tracks === undefined) return undefined;
@@ -179,7 +190,8 @@ function parseExtended(body: Uint8Array, multitrackType: number, command: boolea
   const codec = readFourCc(body, at);
   const trackAt = at + 4;
   const track = body[trackAt];
-  if (codec === undefined || track === undefined || arrangement > MANY_TRACKS_MANY_CODECS) return undefined;
+  if (codec === undefined || track === undefined || arrangement > MANY_TRACKS_MANY_CODECS)
+    return undefined;
   return {
     packetType: tracks & 15,
     codec,
@@ -194,6 +206,7 @@ function readFourCc(body: Uint8Array, at: number): string | undefined {
 }
 
 function readInt24(bytes: Uint8Array, at: number): number {
-  const value = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  const value =
+    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
   return (value << 8) >> 8;
 }

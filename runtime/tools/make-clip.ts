@@ -10,8 +10,10 @@ import { dirname, join } from "node:path";
 const OUT = join(import.meta.dir, "../media/assets/demo.flv");
 const BYTES_MAX = 1_500_000;
 const FRAMES_PER_SECOND = 25;
-/** 512 pictures and exactly 960 AAC frames of 1,024 samples at 48 kHz, so that the loop has no gap. */
+/** 512 pictures, as long as 960 AAC frames of 1,024 samples at 48 kHz, so that the loop has no gap. */
 const SECONDS = 20.48;
+/** One AAC frame less than that: the encoder puts one before the first sample. */
+const SOUND_SECONDS = 20.458;
 
 /* Where Debian, Fedora and macOS keep a plain fixed-width font; without one the test picture's own counter must do. */
 const FONTS = [
@@ -31,12 +33,51 @@ function ffmpegArguments(out: string): string[] {
   const size = "640x360";
   const picture = `testsrc2=size=${size}:rate=${FRAMES_PER_SECOND},${clockFilter()},format=yuv420p`;
   /* A beep each second on a quiet hum: what the ear needs to judge sync and gaps. */
-  const sound = "sine=frequency=220:beep_factor=4:sample_rate=48000,volume=0.5,aformat=channel_layouts=stereo";
+  const sound = `sine=frequency=220:beep_factor=4:sample_rate=48000:duration=${SOUND_SECONDS},volume=0.5,aformat=channel_layouts=stereo`;
   const gop = String(2 * FRAMES_PER_SECOND);
   return [
-    ...["-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound],
-    ...["-t", String(SECONDS), "-c:v", "libx264", "-profile:v", "main", "-preset", "slow", "-tune", "zerolatency"],
-    ...["-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-b:v", "420k", "-maxrate", "420k", "-bufsize", "420k"],
+    ...[
+      "-hide_banner",
+      "-loglevel",
+      "error",
+      "-y",
+      "-f",
+      "lavfi",
+      "-i",
+      picture,
+      "-f",
+      "lavfi",
+      "-i",
+      sound,
+    ],
+    ...[
+      "-t",
+      String(SECONDS),
+      "-c:v",
+      "libx264",
+      "-profile:v",
+      "main",
+      "-preset",
+      "slow",
+      "-tune",
+      "zerolatency",
+    ],
+    ...[
+      "-threads",
+      "1",
+      "-g",
+      gop,
+      "-keyint_min",
+      gop,
+      "-sc_threshold",
+      "0",
+      "-b:v",
+      "420k",
+      "-maxrate",
+      "420k",
+      "-bufsize",
+      "420k",
+    ],
     ...["-c:a", "aac", "-b:a", "64k", "-flags", "+bitexact", "-fflags", "+bitexact"],
     ...["-flvflags", "no_duration_filesize", "-f", "flv", out],
   ];
@@ -46,7 +87,9 @@ function makeClip(): number {
   mkdirSync(dirname(OUT), { recursive: true });
   const run = spawnSync("ffmpeg", ffmpegArguments(OUT), { encoding: "utf8" });
   if (run.error) {
-    console.error("ffmpeg cannot be run: install it (Debian: apt-get install ffmpeg) and try again");
+    console.error(
+      "ffmpeg cannot be run: install it (Debian: apt-get install ffmpeg) and try again",
+    );
     return 1;
   }
   if (run.status !== 0) {
