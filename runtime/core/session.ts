@@ -120,6 +120,8 @@ export class Session implements SendPort, HeapMember {
   readonly sources = new Map<number, StreamSource>();
   readonly counters = { bytesIn: 0, bytesOut: 0, packetsLost: 0, packetsResent: 0, spurious: 0 };
   isOpen = true;
+  /** An ACK has given the hot path a round-trip time. */
+  hasRttSample = false;
 
   readonly #context: NodeContext;
   readonly #hot: HotPath;
@@ -450,8 +452,10 @@ export class Session implements SendPort, HeapMember {
 
   /* ---------------------------------------------------------------- SendPort */
 
+  /** Smoothed RTT, ms: of what we sent and had acknowledged, else of our pings, else the usual first guess. */
   srttMs(): number {
-    return this.#hot.srttMs(this.handle);
+    if (this.hasRttSample || !this.clock.ready) return this.#hot.srttMs(this.handle);
+    return this.clock.leastRttMs;
   }
   minRttMs(): number {
     return this.#hot.minRttMs(this.handle);
