@@ -40,6 +40,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   /** What the edge says its last viewer needs, ms after capture. */
   #playoutMs: number;
   #framesAccepted = 0;
+  #isClosed = false;
   readonly #node = new Uint8Array(8);
 
   constructor(env: NodeEnvironment, options: PublisherOptions) {
@@ -62,6 +63,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   /* ---------------------------------------------------------------- commands */
 
   push(now: Ms, frame: MediaFrame): void {
+    if (this.#isClosed) return;
     this.#framesAccepted++;
     const session = this.#upstream?.session;
     for (const segment of this.#stream.push(now, frame)) {
@@ -75,6 +77,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   }
 
   newEpoch(now: Ms): void {
+    if (this.#isClosed) return;
     const session = this.#upstream?.session;
     if (session !== undefined && this.#index !== 0) {
       session.sendControl(now, { t: "ended", index: this.#index, next: this.#stream.index.next() });
@@ -95,6 +98,8 @@ export class Publisher implements PublisherCommands, SessionHost {
     }
     this.#upstream?.close(now);
     this.#context.finish(now);
+    if (!this.#isClosed) this.#stream.close();
+    this.#isClosed = true;
   }
 
   stats(now: Ms): PublisherStats {
@@ -111,6 +116,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   /* ---------------------------------------------------------------- node */
 
   handleInput(now: Ms, input: Input): void {
+    if (this.#isClosed) return;
     const upstream = this.#startedUpstream(now);
     if (input.kind === "datagram") {
       const { from, data, slot } = input;
@@ -130,6 +136,7 @@ export class Publisher implements PublisherCommands, SessionHost {
 
   pollTimeout(): Ms {
     if (!this.#outbox.isEmpty) return AT_ONCE;
+    if (this.#isClosed) return NEVER;
     const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
     return ms(Math.min(this.#context.nextTimeout(), upstream, this.#clockAt));
   }
