@@ -10,7 +10,7 @@ import {
   parseTargetMs,
   UsageError,
 } from "./arguments.ts";
-import { EXIT_USAGE, runCommand } from "./run-command.ts";
+import { EXIT_OK, EXIT_USAGE, runCommand } from "./run-command.ts";
 import { readStreamKey } from "./stream-key.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -135,5 +135,8 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
   }
 }
+
+/* Whoever read the output has gone (a pipe to `head`, a supervisor): there is nobody left to work for. */
+process.stdout.on("error", () => process.exit(EXIT_OK));
 
 await main(process.argv);

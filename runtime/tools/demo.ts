@@ -4,7 +4,7 @@
  * page shows them as soon as they are live.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -144,6 +144,15 @@ class Demo {
     return new Promise(() => undefined);
   }
 
+  /** A copy, so that making the clip anew does not end the demo. */
+  async #copyClip(): Promise<string> {
+    const copy = join(this.#folder, "demo.flv");
+    await copyFile(CLIP, copy).catch(() => {
+      throw new Error(`${CLIP} is missing; make it with: npm run clip`);
+    });
+    return copy;
+  }
+
   get #pageUrl(): string {
     return `http://127.0.0.1:${this.#ports.viewers[0]}/`;
   }
@@ -158,7 +167,8 @@ class Demo {
       ...(onLine ? { onLine } : {}),
       onExit: (gone, how) => {
         console.error(`\nThe ${gone.name} has ended (${how}). It said last:`);
-        for (const line of gone.lastLines) console.error(`  ${line}`);
+        const said = gone.lastLines.filter((line) => !line.startsWith("{")); /* figures say nothing here */
+        for (const line of said) console.error(`  ${line}`);
         void this.stop(1, 0);
       },
     });

@@ -17,7 +17,7 @@ export interface PlayerListener {
 
 /** Lag behind the end of the buffer that is kept, and that starts the catching up, s. */
 const LIVE_TARGET_S = 0.15;
-const LIVE_MAX_S = 0.4;
+const LIVE_MAX_S = 0.3;
 /** Lag that is jumped over instead of caught up, s. */
 const JUMP_S = 1.2;
 /** After a jump, this much remains buffered, s. */
@@ -38,17 +38,24 @@ export class LivePlayer {
   #progressAt = 0;
   #lastTime = -1;
   #recreated = -1;
+  #stalls = 0;
 
   constructor(video: HTMLVideoElement, listener: PlayerListener) {
     this.#video = video;
     this.#listener = listener;
     if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(this.#onFrame);
+    video.addEventListener("waiting", () => this.#countStall());
     setInterval(() => this.#watch(), 250);
   }
 
   /** How often a player had to be made anew. */
   get recreated(): number {
     return Math.max(0, this.#recreated);
+  }
+
+  /** How often the picture stood still for want of data, after it had begun. */
+  get stalls(): number {
+    return this.#stalls;
   }
 
   /** What is buffered ahead of the picture, ms. */
@@ -129,9 +136,19 @@ export class LivePlayer {
       return;
     }
     if (buffered.length === 0) return;
-    const end = buffered.end(buffered.length - 1);
-    if (end - currentTime > JUMP_S) this.#video.currentTime = end - JUMP_REMAIN_S;
+    this.#jumpToLive();
     if (this.#video.paused && !document.hidden) void this.#video.play().catch(() => undefined);
+  }
+
+  #countStall(): void {
+    if (this.#player && this.#lastTime > 0 && !this.#video.seeking) this.#stalls++;
+  }
+
+  /** Far behind (the start burst, a page that was hidden): goes to the end of what is buffered. */
+  #jumpToLive(): boolean {
+    if (this.bufferedAheadMs <= JUMP_S * 1000) return false;
+    this.#video.currentTime += this.bufferedAheadMs / 1000 - JUMP_REMAIN_S;
+    return true;
   }
 
   readonly #onFrame = (now: number, frame: VideoFrameCallbackMetadata): void => {
@@ -139,6 +156,8 @@ export class LivePlayer {
     if (!this.#player) return;
     this.#retryMs = RETRY_MS_MIN;
     this.#listener.state("playing", "");
+    /* Frames that are jumped over were never meant to be seen live. */
+    if (this.#jumpToLive() || this.#video.currentTime - frame.mediaTime > JUMP_REMAIN_S) return;
     const capturedAt = this.#clock.capturedAt(frame.mediaTime * 1000);
     if (capturedAt === undefined) return;
     const shownAt = Date.now() + (frame.expectedDisplayTime || now) - performance.now();

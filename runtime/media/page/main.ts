@@ -23,7 +23,9 @@ interface PageFigures {
   delayMeasured: boolean;
   delayMsMax: number | null;
   framesDecoded: number;
+  /** Players made anew, and times the picture stood still, since the page was opened. */
   recreated: number;
+  stalls: number;
   stats: PageStats | null;
 }
 
@@ -48,6 +50,7 @@ const figures: PageFigures = {
   delayMsMax: null,
   framesDecoded: 0,
   recreated: 0,
+  stalls: 0,
   stats: null,
 };
 window.shoalStats = figures;
@@ -134,6 +137,7 @@ async function refreshStats(): Promise<void> {
 function refreshDelay(): void {
   figures.framesDecoded = video.getVideoPlaybackQuality().totalVideoFrames;
   figures.recreated = player.recreated;
+  figures.stalls = player.stalls;
   const delays = recentDelays.sort((a, b) => a - b);
   recentDelays = [];
   const median = delays[delays.length >> 1];
