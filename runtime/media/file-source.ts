@@ -258,6 +258,7 @@ async function* remux(
   ffmpeg: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  if (signal.aborted) return;
   const source = remote ? input : `file:${input}`; /* a file named "-y" is no option */
   const streams = ["-map", "0:v:0?", "-map", "0:a:0?", "-c", "copy"];
   const args = [
@@ -307,8 +308,10 @@ function remuxFailure(
   if (outcome instanceof Error) {
     const missing = (outcome as NodeJS.ErrnoException).code === "ENOENT";
     const why = missing ? `${ffmpeg} is not installed` : outcome.message;
-    return `${input} is no FLV, and ffmpeg, which would turn it into one, cannot be run (${why}): install ffmpeg or give an FLV file`;
+    const reason = `${input} is no FLV, and ffmpeg, which would turn it into one, cannot be run (${why})`;
+    return `${reason}: install ffmpeg or give an FLV file`;
   }
   const detail = stderr.trim().split("\n").slice(-2).join(" ") || `exit code ${outcome}`;
-  return `${input}: ffmpeg cannot turn it into FLV without re-encoding (${detail}); convert it first: ffmpeg -i INPUT -c:v libx264 -c:a aac OUT.flv`;
+  const reason = `${input}: ffmpeg cannot turn it into FLV without re-encoding (${detail})`;
+  return `${reason}; convert it first: ffmpeg -i INPUT -c:v libx264 -c:a aac OUT.flv`;
 }

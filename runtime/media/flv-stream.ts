@@ -1,8 +1,8 @@
 /**
- * One FLV stream for one reader that lasts longer than the encoder's own run. It begins at a key frame (for sound alone:
- * at any), with the header, metadata and configurations that were current there, and repeats those only when they change.
- * Timestamps stay as the encoder made them; when they start over (a new epoch, a jump), the stream waits for a key frame
- * and goes on from where it was, so that a player never sees time run backwards.
+ * One FLV stream for one reader that lasts longer than the encoder's own run. It begins at a key frame (for sound
+ * alone: at any), with the header, metadata and configurations that were current there, and repeats those only when
+ * they change. Timestamps stay as the encoder made them; when they start over (a new epoch, a jump), the stream waits
+ * for a key frame and goes on from where it was, so that a player never sees time run backwards.
  */
 import { serialAdd, serialDiff } from "../base/serial.ts";
 import { FrameKind, flvTagType, type MediaFrame } from "../wire/frame.ts";

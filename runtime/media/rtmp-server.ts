@@ -1,7 +1,7 @@
 /**
- * An RTMP listener for encoders (OBS, ffmpeg): publish only. The owner decides on each publisher and is given its frames;
- * garbage, floods, half-open and idle connections cost the sender its own connection and nothing else. `node:net`, so it
- * runs on Bun and Node alike.
+ * An RTMP listener for encoders (OBS, ffmpeg): publish only. The owner decides on each publisher and is given its
+ * frames; garbage, floods, half-open and idle connections cost the sender its own connection and nothing else.
+ * `node:net`, so it runs on Bun and Node alike.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { MediaFrame } from "../wire/frame.ts";

@@ -234,7 +234,8 @@ type RawQuery = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
  * Name and query as the user typed them. A key with a slash splits differently in ffmpeg (the last slash ends the
- * application: app "live/NAME?key=a", name "b"), and with OBS the query may stand on the server's URL (app "live?key=K").
+ * application: app "live/NAME?key=a", name "b"), and with OBS the query may stand on the server's URL (app
+ * "live?key=K").
  */
 function publishRequest(app: unknown, name: string, rawQuery: RawQuery): PublishRequest {
   if (typeof app !== "string") throw new BoundError("publish before connect");

@@ -25,7 +25,7 @@ export type PacketRole =
 
 export interface TagHeader {
   readonly role: PacketRole;
-  /** fourCC ("avc1", "hvc1", "Opus"), or the legacy codec's number as text ("2"). AVC, HEVC and AAC always as fourCC. */
+  /** fourCC ("hvc1", "Opus"), or the legacy codec's number as text ("2"); AVC, HEVC and AAC always as fourCC. */
   readonly codec: string;
   /** Video: 1 key, 2 inter, 3 disposable, 4 generated key, 5 command. Audio: 0. */
   readonly frameType: number;

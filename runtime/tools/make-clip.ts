@@ -1,7 +1,7 @@
 /**
- * Makes the clip that the demo plays: ffmpeg's test picture and tone with a running clock burnt in, H.264 and AAC in
- * FLV, fit to be played in a loop (20 s, key frames 2 s apart, picture and sound equally long). Needs ffmpeg; the result
- * is committed, so only someone who changes it needs to run `npm run clip`.
+ * Makes the clip that the demo plays: ffmpeg's test picture and tone with a running clock burnt in, H.264 and AAC
+ * in FLV, fit to be played in a loop (20 s, key frames 2 s apart, picture and sound equally long). Needs ffmpeg; the
+ * result is committed, so only someone who changes it needs to run `npm run clip`.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
@@ -30,56 +30,22 @@ function clockFilter(): string {
 }
 
 function ffmpegArguments(out: string): string[] {
-  const size = "640x360";
-  const picture = `testsrc2=size=${size}:rate=${FRAMES_PER_SECOND},${clockFilter()},format=yuv420p`;
+  const picture = `testsrc2=size=640x360:rate=${FRAMES_PER_SECOND},${clockFilter()},format=yuv420p`;
   /* A beep each second on a quiet hum: what the ear needs to judge sync and gaps. */
-  const sound = `sine=frequency=220:beep_factor=4:sample_rate=48000:duration=${SOUND_SECONDS},volume=0.5,aformat=channel_layouts=stereo`;
-  const gop = String(2 * FRAMES_PER_SECOND);
+  const tone = `sine=frequency=220:beep_factor=4:sample_rate=48000:duration=${SOUND_SECONDS}`;
+  const sound = `${tone},volume=0.5,aformat=channel_layouts=stereo`;
+  const gop = 2 * FRAMES_PER_SECOND;
+  const video = "-c:v libx264 -profile:v main -preset slow -tune zerolatency -threads 1";
+  const groups = `-g ${gop} -keyint_min ${gop} -sc_threshold 0`;
+  const rate = "-b:v 420k -maxrate 420k -bufsize 420k -c:a aac -b:a 64k";
+  const output = "-flags +bitexact -fflags +bitexact -flvflags no_duration_filesize -f flv";
   return [
-    ...[
-      "-hide_banner",
-      "-loglevel",
-      "error",
-      "-y",
-      "-f",
-      "lavfi",
-      "-i",
-      picture,
-      "-f",
-      "lavfi",
-      "-i",
-      sound,
-    ],
-    ...[
-      "-t",
-      String(SECONDS),
-      "-c:v",
-      "libx264",
-      "-profile:v",
-      "main",
-      "-preset",
-      "slow",
-      "-tune",
-      "zerolatency",
-    ],
-    ...[
-      "-threads",
-      "1",
-      "-g",
-      gop,
-      "-keyint_min",
-      gop,
-      "-sc_threshold",
-      "0",
-      "-b:v",
-      "420k",
-      "-maxrate",
-      "420k",
-      "-bufsize",
-      "420k",
-    ],
-    ...["-c:a", "aac", "-b:a", "64k", "-flags", "+bitexact", "-fflags", "+bitexact"],
-    ...["-flvflags", "no_duration_filesize", "-f", "flv", out],
+    ..."-hide_banner -loglevel error -y -f lavfi -i".split(" "),
+    picture,
+    ..."-f lavfi -i".split(" "),
+    sound,
+    ...`-t ${SECONDS} ${video} ${groups} ${rate} ${output}`.split(" "),
+    out,
   ];
 }
 
