@@ -5,7 +5,9 @@ import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import { FlvDemuxer, type FlvTag } from "../runtime/media/flv.ts";
-import type { PublisherEvent } from "../runtime/node/api.ts";
+import type { PeerEvent, PublisherEvent } from "../runtime/node/api.ts";
+import type { Node, NodeEnvironment } from "../runtime/node/node.ts";
+import { Peer } from "../runtime/node/peer.ts";
 import { Publisher } from "../runtime/node/publisher.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { Address } from "../runtime/wire/address.ts";
@@ -41,8 +43,8 @@ key = "correct horse"
 let edge: EdgeProgram;
 const ends: (() => void)[] = [];
 
-async function start(): Promise<EdgeProgram> {
-  const result = parseConfig(CONFIG, "edge.toml", {});
+async function start(text = CONFIG): Promise<EdgeProgram> {
+  const result = parseConfig(text, "edge.toml", {});
   if ("errors" in result) throw new Error(result.errors.join("\n"));
   return startEdge(result.config, startLogs(result.config.log), "0.0.0-test");
 }
@@ -59,19 +61,21 @@ interface Source {
   readonly publisher: Publisher;
   readonly events: PublisherEvent[];
   push(frame: MediaFrame): void;
-  stop(): void;
 }
 
-async function publish(stream: string, key = "correct horse"): Promise<Source> {
+/** A role on a socket of its own, towards the edge; its events are collected. */
+async function run<Event, Role extends Node<Event>>(
+  create: (env: NodeEnvironment, edges: Address[]) => Role,
+): Promise<{ role: Role; events: Event[]; wake: () => void }> {
   const hot = createHotPath({ memoryMiB: 16 });
   const udp = await bindUdp({ host: "127.0.0.1", port: 0 });
   const port = Number(edge.addresses.udp?.split(":")[1]);
-  const address: Address = { family: 4, ip: "127.0.0.1", port };
-  const env = { hot, random: systemRandom, bootEpoch: 1 };
-  const publisher = new Publisher(env, { edges: [address], stream, key, agent: "test" });
-  const events: PublisherEvent[] = [];
-  const loop = runNode<PublisherEvent>({
-    node: publisher,
+  const role = create({ hot, random: systemRandom, bootEpoch: 1 }, [
+    { family: 4, ip: "127.0.0.1", port },
+  ]);
+  const events: Event[] = [];
+  const loop = runNode<Event>({
+    node: role,
     udp,
     clock: systemClock,
     hot,
@@ -80,13 +84,29 @@ async function publish(stream: string, key = "correct horse"): Promise<Source> {
       throw error;
     },
   });
-  const stop = () => loop.stop();
-  ends.push(stop);
+  ends.push(() => loop.stop());
+  return { role, events, wake: () => loop.wake() };
+}
+
+async function publish(stream: string, key = "correct horse"): Promise<Source> {
+  const { role, events, wake } = await run<PublisherEvent, Publisher>(
+    (env, edges) => new Publisher(env, { edges, stream, key, agent: "test" }),
+  );
   const push = (frame: MediaFrame) => {
-    publisher.push(systemClock.now(), frame);
-    loop.wake();
+    role.push(systemClock.now(), frame);
+    wake();
   };
-  return { publisher, events, push, stop };
+  return { publisher: role, events, push };
+}
+
+/** A viewer's peer; gives its events. */
+async function watch(stream: string): Promise<PeerEvent[]> {
+  const options = { targetMs: 800, targetMsMin: 300, targetMsMax: 1500, strict: false };
+  const { events } = await run<PeerEvent, Peer>(
+    (env, edges) =>
+      new Peer(env, { edges, stream, ...options, uploadBytesPerSecondMax: 0, agent: "test" }),
+  );
+  return events;
 }
 
 function frame(kind: FrameKind, dtsMs: number, bytes: number): MediaFrame {
@@ -239,6 +259,36 @@ test("a client that disconnects is noticed", async () => {
   await until(async () => (await count()) === 1);
   client.close();
   await until(async () => (await count()) === 0);
+});
+
+describe("limits", () => {
+  const limited = CONFIG.replace("[log]", "[limits]\nmax_publishers = 1\n[log]");
+
+  test("a publisher too many is refused as overloaded", async () => {
+    await edge.stop();
+    edge = await start(limited);
+    const first = await publish("live/a");
+    await until(() => first.events.some(({ type }) => type === "connected"));
+    const second = await publish("live/b");
+    const refused = await until(() => second.events.find(({ type }) => type === "refused"));
+    expect(refused).toMatchObject({ type: "refused", reason: "overloaded" });
+  });
+
+  test("a stream has no more viewers than its limit, peers and readers together", async () => {
+    await edge.stop();
+    edge = await start(`${CONFIG}max_viewers = 2\n`);
+    const source = await publish("live/a");
+    await until(() => source.events.some(({ type }) => type === "connected"));
+    group(source, 0, 2);
+    await until(() => isLive("live/a"));
+    await FlvClient.open("/live/a.flv");
+    const first = await watch("live/a");
+    await until(() => first.some(({ type }) => type === "connected"));
+    const second = await watch("live/a");
+    const refused = await until(() => second.find(({ type }) => type === "refused"));
+    expect(refused).toMatchObject({ type: "refused", reason: "overloaded" });
+    await expect(FlvClient.open("/live/a.flv")).rejects.toThrow("503");
+  });
 });
 
 describe("stopping", () => {

@@ -67,6 +67,10 @@ class Parts implements EdgeProgram {
     const loop = await startUdpLoop({
       config,
       keyOf: (stream) => keys.keyOf(stream),
+      maxViewersOf: (stream) => {
+        const limit = keys.ruleOf(stream)?.maxViewers;
+        return limit && limit - (this.#fanout?.readersOf(stream).length ?? 0);
+      },
       agent: `shoal-edge/${version}`,
       onEvent: (event) => {
         this.#fanout?.handleEvent(event);
@@ -80,6 +84,7 @@ class Parts implements EdgeProgram {
       maxReaders: config.http.maxReaders,
       queueBytesMax: config.http.readerQueueKib * 1024,
       readerTimeoutMs: config.http.readerTimeoutMs,
+      maxViewersOf: (stream) => keys.ruleOf(stream)?.maxViewers,
     });
     this.#sweep = setInterval(() => this.#fanout?.sweep(), SWEEP_MS);
     this.#listens("udp", "UDP", loop.address);

@@ -57,7 +57,9 @@ class Encoder implements RtmpPublisher {
 
 function rig() {
   const edge = new BusyEdge();
-  const keys = new StreamKeys([{ pattern: "live/*", key: "correct horse", open: false }]);
+  const keys = new StreamKeys([
+    { pattern: "live/*", key: "correct horse", open: false, maxViewers: undefined },
+  ]);
   return { edge, desk: new PublishDesk(edge, keys) };
 }
 

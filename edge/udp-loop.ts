@@ -13,6 +13,8 @@ import { formatAddress, StartError } from "./start-error.ts";
 export interface UdpLoopOptions {
   readonly config: EdgeConfig;
   readonly keyOf: (stream: string) => string | undefined;
+  /** Viewers over UDP that a stream may have at present, if that is limited. */
+  readonly maxViewersOf: (stream: string) => number | undefined;
   /** Says what it is to the other side, e.g. `shoal-edge/0.1.0`. */
   readonly agent: string;
   readonly onEvent: (event: EdgeEvent) => void;
@@ -42,6 +44,8 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
     {
       keyOf: options.keyOf,
       maxViewers: config.limits.maxViewers,
+      maxPublishers: config.limits.maxPublishers,
+      maxViewersOf: options.maxViewersOf,
       retainMs: config.buffer.retainMs,
       groupMsMax: config.buffer.groupMsMax,
       agent: options.agent,

@@ -24,7 +24,9 @@ describe("a good config", () => {
     expect(config.udp).toEqual({ host: "0.0.0.0", port: 4935 });
     expect(config.api.host).toBe("127.0.0.1");
     expect(config.buffer.groupMsMax).toBe(12_000);
-    expect(config.streams).toEqual([{ pattern: "live/*", key: "correct horse", open: false }]);
+    expect(config.streams).toEqual([
+      { pattern: "live/*", key: "correct horse", open: false, maxViewers: undefined },
+    ]);
   });
 
   test("is frozen through and through", () => {
@@ -65,12 +67,14 @@ describe("a good config", () => {
   });
 
   test("prints as TOML that means the same, with its keys masked", () => {
-    const config = configOf(`[udp]\nport = 5000\n[api]\nallowed_hosts = ["a.example"]\n${STREAM}`);
+    const config = configOf(
+      `[udp]\nport = 5000\n[api]\nallowed_hosts = ["a.example"]\n${STREAM}max_viewers = 7\n`,
+    );
     const printed = printConfig(config);
     expect(printed).not.toContain("correct horse");
     const again = configOf(printed);
     expect({ ...again, streams: [] }).toEqual({ ...config, streams: [] });
-    expect(again.streams.map((rule) => rule.pattern)).toEqual(["live/*"]);
+    expect(again.streams).toMatchObject([{ pattern: "live/*", maxViewers: 7 }]);
   });
 });
 

@@ -93,8 +93,9 @@ function resolveKey(
   base: string,
   env: Environment,
 ): StreamRule | Problem {
-  if (raw.open === true) return { pattern, key: "", open: true };
-  if (raw.key !== undefined) return { pattern, key: raw.key, open: false };
+  const maxViewers = raw.max_viewers;
+  if (raw.open === true) return { pattern, key: "", open: true, maxViewers };
+  if (raw.key !== undefined) return { pattern, key: raw.key, open: false, maxViewers };
   const path = ["streams", pattern, raw.key_env === undefined ? "key_file" : "key_env"];
   let key = "";
   if (raw.key_env !== undefined) {
@@ -113,7 +114,7 @@ function resolveKey(
   }
   if (key.length < KEY_LENGTH_MIN)
     return { path, message: `expected a key of at least ${KEY_LENGTH_MIN} characters` };
-  return { pattern, key, open: false };
+  return { pattern, key, open: false, maxViewers };
 }
 
 function readError(error: unknown): string {

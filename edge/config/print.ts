@@ -9,7 +9,9 @@ export function printConfig(config: EdgeConfig): string {
   );
   for (const rule of streams) {
     const who: [string, unknown] = rule.open ? ["open", true] : ["key", "********"];
-    tables.push(printTable(keyPath(["streams", rule.pattern]), [who]));
+    const limit: [string, unknown][] =
+      rule.maxViewers === undefined ? [] : [["maxViewers", rule.maxViewers]];
+    tables.push(printTable(keyPath(["streams", rule.pattern]), [who, ...limit]));
   }
   return tables.join("\n");
 }

@@ -155,6 +155,13 @@ const limits = z.strictObject({
     "viewers",
     "peers served over UDP; more are refused as overloaded",
   ),
+  max_publishers: integer(
+    1,
+    10_000,
+    100,
+    "streams",
+    "published at once, over RTMP and UDP together; more are refused as overloaded",
+  ),
 });
 
 const buffer = z.strictObject({
@@ -195,7 +202,7 @@ const log = z.strictObject({
   ),
 });
 
-/** One `[streams."NAME"]` table. Exactly one of the four says who may publish. */
+/** One `[streams."NAME"]` table. Exactly one of the first four says who may publish. */
 const stream = z
   .strictObject({
     key: secret(
@@ -225,10 +232,22 @@ const stream = z
         range: "true",
         when: "anyone who reaches the edge may publish; for trials on one machine",
       } satisfies KeyNote),
+    max_viewers: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({
+        type: "integer",
+        unit: "viewers",
+        range: "1..1000000",
+        when: "of each such stream, peers and HTTP readers together; more are refused. Not limited when absent",
+      } satisfies KeyNote),
   })
-  .superRefine((value, context) => {
-    const given = Object.values(value).filter((entry) => entry !== undefined).length;
-    if (given === 1) return;
+  .superRefine(({ key, key_env, key_file, open }, context) => {
+    const given = [key, key_env, key_file, open].filter((entry) => entry !== undefined);
+    if (given.length === 1) return;
     context.addIssue({
       code: "custom",
       message: "expected exactly one of key, key_env, key_file, open",

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { StreamKeys } from "./stream-keys.ts";
 
 const keys = new StreamKeys([
-  { pattern: "live/*", key: "for all of live", open: false },
-  { pattern: "live/news", key: "for the news", open: false },
-  { pattern: "live/news-*", key: "for news rooms", open: false },
-  { pattern: "try/*", key: "", open: true },
+  { pattern: "live/*", key: "for all of live", open: false, maxViewers: undefined },
+  { pattern: "live/news", key: "for the news", open: false, maxViewers: undefined },
+  { pattern: "live/news-*", key: "for news rooms", open: false, maxViewers: undefined },
+  { pattern: "try/*", key: "", open: true, maxViewers: undefined },
 ]);
 
 test("the most literal entry decides", () => {
@@ -20,7 +20,9 @@ test("a star stays within one part of the name and stands for something", () => 
 });
 
 test("a dot is a dot", () => {
-  const dotted = new StreamKeys([{ pattern: "live/a.b", key: "12345678", open: false }]);
+  const dotted = new StreamKeys([
+    { pattern: "live/a.b", key: "12345678", open: false, maxViewers: undefined },
+  ]);
   expect(dotted.keyOf("live/axb")).toBeUndefined();
 });
 

@@ -11,6 +11,8 @@ export interface StreamRule {
   /** "" when open. */
   readonly key: string;
   readonly open: boolean;
+  /** Viewers that each stream may have; undefined = not limited. */
+  readonly maxViewers: number | undefined;
 }
 
 export class StreamKeys {

@@ -82,6 +82,13 @@ test("no more readers than allowed", () => {
   expect(rig.fanout.open("live/news", "a:3", () => {})).toBe("overloaded");
 });
 
+test("a stream's own limit counts its peers and its readers", () => {
+  const edge = new HandEdge();
+  const fanout = new FlvFanout(edge, { ...OPTIONS, maxViewersOf: () => 4 });
+  expect(fanout.open("live/news", "a:1", () => {})).not.toBeString();
+  expect(fanout.open("live/news", "a:2", () => {})).toBe("overloaded");
+});
+
 test("without a group to start from it waits for the next one", async () => {
   const rig = new Rig();
   rig.edge.group = [];

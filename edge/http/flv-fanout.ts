@@ -14,6 +14,8 @@ export interface FlvFanoutOptions {
   /** Bytes waiting for one reader beyond its first group before frames are skipped. */
   readonly queueBytesMax: number;
   readonly readerTimeoutMs: number;
+  /** Viewers that a stream may have, peers and readers together; undefined = not limited. */
+  readonly maxViewersOf?: (stream: string) => number | undefined;
 }
 
 export interface FlvTotals {
@@ -72,7 +74,9 @@ export class FlvFanout {
     const { edge } = this.#host;
     const live = edge.streams(this.#host.now()).find((candidate) => candidate.name === stream);
     if (live === undefined) return "unknown";
-    if (this.#readers >= this.#options.maxReaders) return "overloaded";
+    const limit = this.#options.maxViewersOf?.(stream) ?? Number.POSITIVE_INFINITY;
+    const isFull = live.viewers + this.readersOf(stream).length >= limit;
+    if (isFull || this.#readers >= this.#options.maxReaders) return "overloaded";
     const channel = this.#channel(stream);
     const { queueBytesMax, readerTimeoutMs } = this.#options;
     const group = edge.currentGroup(stream).map((frame) => ({ frame, epoch: live.epoch }));

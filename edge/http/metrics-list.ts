@@ -126,7 +126,7 @@ export const metricList: readonly MetricDefinition[] = [
   ofStream("http_readers", "gauge", "HTTP-FLV readers of the stream", (stream, s) =>
     s.readersOf(stream.name),
   ),
-  ofStream("frames_total", "counter", "Frames received in this epoch", (stream) => stream.framesIn),
+  ofStream("frames_total", "counter", "Frames received", (stream) => stream.framesIn),
   ofStream("received_bytes_total", "counter", "Media received", (stream) => stream.bytesIn),
   ofStream("sent_bytes_total", "counter", "Media sent over UDP", (stream) => stream.bytesOut),
   ofStream(

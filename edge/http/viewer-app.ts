@@ -98,7 +98,7 @@ function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: stri
   });
   if (reader === "unknown") return context.text(`The stream ${stream} is not live here.\n`, 404);
   if (reader === "overloaded") {
-    return context.text("This edge has as many HTTP readers as it may have.\n", 503, {
+    return context.text("This stream, or this edge, has as many viewers as it may have.\n", 503, {
       "retry-after": "5",
     });
   }

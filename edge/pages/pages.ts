@@ -27,7 +27,7 @@ export const assets: ReadonlyMap<string, { readonly type: string; readonly text:
 
 /** What the pages may load: themselves, and the player's media objects. */
 export const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; frame-ancestors *; " +
+  "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; frame-ancestors *; " +
   "base-uri 'none'; object-src 'none'";
 
 export function statusPage(streams: readonly StatusRow[]) {

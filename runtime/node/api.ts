@@ -25,9 +25,20 @@ export type LinkEvent =
   /** A session to the edge stands. */
   | { readonly type: "connected"; readonly to: Address; readonly rttMs: number }
   /** It could not be had; tried again after `retryMs` unless `final`. */
-  | { readonly type: "refused"; readonly reason: CloseReason; readonly detail: string; readonly retryMs: number; readonly final: boolean }
+  | {
+      readonly type: "refused";
+      readonly reason: CloseReason;
+      readonly detail: string;
+      readonly retryMs: number;
+      readonly final: boolean;
+    }
   /** It was lost or closed by the other side; being tried again unless `final`. */
-  | { readonly type: "disconnected"; readonly reason: CloseReason; readonly detail: string; readonly final: boolean };
+  | {
+      readonly type: "disconnected";
+      readonly reason: CloseReason;
+      readonly detail: string;
+      readonly final: boolean;
+    };
 
 /* ------------------------------------------------------------------ publisher */
 
@@ -70,6 +81,10 @@ export interface EdgeOptions {
   /** The key a publisher of `stream` must prove, or undefined when the stream may not be published here. */
   readonly keyOf: (stream: string) => string | undefined;
   readonly maxViewers: number;
+  /** Streams published at once; further ones are refused as overloaded. Not limited when absent. */
+  readonly maxPublishers?: number;
+  /** How many viewers a stream may have at present, if that is limited. */
+  readonly maxViewersOf?: (stream: string) => number | undefined;
   /** Keeps every stream's last `retainMs` (5000), and its group of pictures up to `groupMsMax` (12000). */
   readonly retainMs: number;
   readonly groupMsMax: number;
@@ -77,13 +92,40 @@ export interface EdgeOptions {
 }
 
 export type EdgeEvent =
-  | { readonly type: "streamStarted"; readonly stream: string; readonly epoch: number; readonly from: string }
-  | { readonly type: "streamEnded"; readonly stream: string; readonly epoch: number; readonly reason: CloseReason }
+  | {
+      readonly type: "streamStarted";
+      readonly stream: string;
+      readonly epoch: number;
+      readonly from: string;
+    }
+  | {
+      readonly type: "streamEnded";
+      readonly stream: string;
+      readonly epoch: number;
+      readonly reason: CloseReason;
+    }
   | { readonly type: "viewerJoined"; readonly stream: string; readonly from: string }
-  | { readonly type: "viewerLeft"; readonly stream: string; readonly from: string; readonly reason: CloseReason }
-  | { readonly type: "refused"; readonly from: string; readonly stream: string; readonly reason: CloseReason; readonly detail: string }
+  | {
+      readonly type: "viewerLeft";
+      readonly stream: string;
+      readonly from: string;
+      readonly reason: CloseReason;
+    }
+  | {
+      readonly type: "refused";
+      readonly from: string;
+      readonly stream: string;
+      readonly reason: CloseReason;
+      readonly detail: string;
+    }
   /** A whole frame of a stream, in order, as soon as it is complete: for HTTP-FLV and recording. */
-  | { readonly type: "frame"; readonly stream: string; readonly epoch: number; readonly frame: MediaFrame; readonly groupStart: boolean };
+  | {
+      readonly type: "frame";
+      readonly stream: string;
+      readonly epoch: number;
+      readonly frame: MediaFrame;
+      readonly groupStart: boolean;
+    };
 
 /** A publisher in the edge's own process (its RTMP listener). */
 export interface LocalPublisher {
@@ -125,7 +167,11 @@ export interface EdgeStats {
 
 export interface EdgeCommands extends Node<EdgeEvent> {
   /** A stream published in this process. Throws nothing: a refusal says why ("stream busy" when another holds it). */
-  publishLocal(now: Ms, stream: string, from: string): LocalPublisher | { readonly refused: CloseReason };
+  publishLocal(
+    now: Ms,
+    stream: string,
+    from: string,
+  ): LocalPublisher | { readonly refused: CloseReason };
   /** Frames of the current group so far, configurations first: what a new HTTP-FLV viewer is sent. */
   currentGroup(stream: string): readonly MediaFrame[];
   /** Asks for `frame` events of a stream, counted; none are made while nobody asks. */
@@ -188,7 +234,11 @@ export interface PeerStats {
   readonly delayMs: number;
   readonly delayUncertaintyMs: number;
   readonly firstFrameMs: number;
-  readonly phaseShare: { readonly push: number; readonly pull: number; readonly compensation: number };
+  readonly phaseShare: {
+    readonly push: number;
+    readonly pull: number;
+    readonly compensation: number;
+  };
   readonly uploadedBytes: number;
   readonly downloadedBytes: number;
   readonly bitrateKbps: number;

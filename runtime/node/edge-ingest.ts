@@ -94,14 +94,16 @@ export class EdgeIngest implements IntakeListener {
   isHeldAgainst(now: Ms, node: Uint8Array | undefined): boolean {
     const holder = this.#publisher;
     if (holder === undefined) return false;
-    if (node !== undefined && holder.node !== undefined && sameBytes(node, holder.node)) return false;
+    if (node !== undefined && holder.node !== undefined && sameBytes(node, holder.node))
+      return false;
     return holder.session === undefined || now - holder.session.lastReceivedAt < SILENT_MS;
   }
 
   /** A proven publisher's session; returns the session it takes the stream from, which is closed. */
   takeOver(now: Ms, session: Session, node: Uint8Array): Session | undefined {
     const before = this.#publisher?.session;
-    if (before !== undefined) before.close(now, CloseCode.streamBusy, "taken over by a newer session");
+    if (before !== undefined)
+      before.close(now, CloseCode.streamBusy, "taken over by a newer session");
     const isSame = this.#lastNode !== undefined && sameBytes(this.#lastNode, node);
     if (!isSame) this.#end(now, CloseCode.done);
     this.#lastNode = node;
@@ -319,13 +321,6 @@ export class EdgeIngest implements IntakeListener {
   stats(now: Ms): EdgeStreamStats | undefined {
     const source = this.stream.source;
     if (source === undefined) return undefined;
-    let [bytesOut, packetsLost, packetsResent, framesDropped] = [0, 0, 0, 0];
-    for (const session of this.stream.viewers.keys()) {
-      bytesOut += session.counters.bytesOut;
-      packetsLost += session.counters.packetsLost;
-      packetsResent += session.counters.packetsResent;
-      framesDropped += session.queue.segmentsDropped;
-    }
     return {
       name: this.stream.name,
       epoch: source.stream.epoch,
@@ -334,13 +329,10 @@ export class EdgeIngest implements IntakeListener {
       viewers: this.stream.viewers.size,
       framesIn: this.stream.framesIn,
       bytesIn: this.stream.bytesIn,
-      bytesOut,
+      ...this.stream.sent(),
       bitrateKbps: (this.#meter.bytesPerSecond(now) * 8) / 1000,
       groupMs: groupMs(source.index, now),
       bufferedBytes: keptBytes(source.index),
-      packetsLost,
-      packetsResent,
-      framesDropped,
     };
   }
 }

@@ -2,8 +2,9 @@
  * One stream at an edge: its publisher (a session or an encoder in this process), the fragments kept, and the viewers they
  * are pushed to as they arrive, fragment by fragment. Of media the edge reads priorities, group starts and capture times.
  */
-import { type Ms, ms } from "../base/time.ts";
+
 import { serialDiff } from "../base/serial.ts";
+import { type Ms, ms } from "../base/time.ts";
 import type { CaptureClock } from "../core/clock-estimate.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import type { SegmentIndex } from "../core/segment-index.ts";
@@ -35,6 +36,13 @@ export interface Viewer {
   tokens: number;
 }
 
+export interface SentTotals {
+  readonly bytesOut: number;
+  readonly packetsLost: number;
+  readonly packetsResent: number;
+  readonly framesDropped: number;
+}
+
 /** Play-out offset assumed before a viewer has told its own. */
 const PLAYOUT_MS = 800;
 /** What a start burst may take before it is pointless. */
@@ -51,6 +59,8 @@ export class EdgeStream {
   source: EpochSource | undefined;
   framesIn = 0;
   bytesIn = 0;
+  /** To viewers that have left. */
+  readonly #sentBefore = { bytesOut: 0, packetsLost: 0, packetsResent: 0, framesDropped: 0 };
 
   constructor(hot: HotPath, name: string) {
     this.#hot = hot;
@@ -97,7 +107,16 @@ export class EdgeStream {
   }
 
   removeViewer(session: Session): boolean {
-    return this.viewers.delete(session);
+    if (!this.viewers.delete(session)) return false;
+    addSent(this.#sentBefore, session);
+    return true;
+  }
+
+  /** What was sent to viewers so far, those that left included: it only ever rises. */
+  sent(): SentTotals {
+    const totals = { ...this.#sentBefore };
+    for (const session of this.viewers.keys()) addSent(totals, session);
+    return totals;
   }
 
   /** Tells a viewer of the current epoch and sends it the group to start from. */
@@ -248,4 +267,11 @@ export class EdgeStream {
     for (const viewer of this.viewers.values()) max = Math.max(max, viewer.playoutMs);
     return max === 0 ? PLAYOUT_MS : max;
   }
+}
+
+function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session: Session): void {
+  totals.bytesOut += session.counters.bytesOut;
+  totals.packetsLost += session.counters.packetsLost;
+  totals.packetsResent += session.counters.packetsResent;
+  totals.framesDropped += session.queue.segmentsDropped;
 }

@@ -139,6 +139,10 @@ export class Edge implements EdgeCommands, SessionHost {
     if (this.#viewers >= this.#options.maxViewers) {
       return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
     }
+    const limit = this.#options.maxViewersOf?.(stream);
+    if (limit !== undefined && (this.#ingests.get(stream)?.stream.viewers.size ?? 0) >= limit) {
+      return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
+    }
     return this.#accept((session) => {
       this.#viewers++;
       this.#ingest(stream).stream.addViewer(now, session);
@@ -152,6 +156,10 @@ export class Edge implements EdgeCommands, SessionHost {
     if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
       return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
     }
+    if (this.#isFullFor(stream)) {
+      const text = "the edge has all the publishers it may";
+      return refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
+    }
     const ingest = this.#ingest(stream);
     if (ingest.isHeldAgainst(now, node)) {
       const text = `"${stream}" is being published by ${ingest.publisherName}`;
@@ -162,6 +170,19 @@ export class Edge implements EdgeCommands, SessionHost {
       if (before !== undefined) this.#bySession.delete(before);
       return ingest;
     });
+  }
+
+  /** Whether a publisher of `stream` would be one too many; one that takes its stream over is not. */
+  #isFullFor(stream: string): boolean {
+    const { maxPublishers } = this.#options;
+    if (maxPublishers === undefined || this.#ingests.get(stream)?.isLive === true) return false;
+    return this.#publishers() >= maxPublishers;
+  }
+
+  #publishers(): number {
+    let publishers = 0;
+    for (const ingest of this.#ingests.values()) if (ingest.isLive) publishers++;
+    return publishers;
   }
 
   #accept(opened: (session: Session) => EdgeIngest): Admission {
@@ -231,6 +252,7 @@ export class Edge implements EdgeCommands, SessionHost {
   ): LocalPublisher | { readonly refused: CloseReason } {
     if (this.#isDraining) return { refused: "shutting down" };
     if (this.#options.keyOf(stream) === undefined) return { refused: "unknown stream" };
+    if (this.#isFullFor(stream)) return { refused: "overloaded" };
     const ingest = this.#ingest(stream);
     if (ingest.isHeldAgainst(now, undefined)) return { refused: "stream busy" };
     const local = ingest.publishLocal(now, from);
@@ -269,12 +291,10 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   stats(_now: Ms): EdgeStats {
-    let publishers = 0;
-    for (const ingest of this.#ingests.values()) if (ingest.isLive) publishers++;
     return {
       sessions: this.#context.sessionCount,
       viewers: this.#viewers,
-      publishers,
+      publishers: this.#publishers(),
       datagramsIn: this.#datagramsIn,
       datagramsOut: this.#outbox.datagrams,
       bytesIn: this.#bytesIn,
@@ -299,7 +319,8 @@ export class Edge implements EdgeCommands, SessionHost {
   kick(now: Ms, stream: string, from?: string): boolean {
     const ingest = this.#ingests.get(stream);
     if (ingest === undefined) return false;
-    const isKicked = from === undefined ? ingest.kickPublisher(now) : this.#kickViewer(now, ingest, from);
+    const isKicked =
+      from === undefined ? ingest.kickPublisher(now) : this.#kickViewer(now, ingest, from);
     this.#finish(now);
     return isKicked;
   }
