@@ -3,7 +3,7 @@ import { type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import type { Input, Node, Output } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
-import { type DatagramBatch } from "./datagram-batch.ts";
+import type { DatagramBatch } from "./datagram-batch.ts";
 import { type RunningNode, runNode } from "./driver.ts";
 import { type DatagramHandler, newUdpCounters, type UdpSocket } from "./udp.ts";
 

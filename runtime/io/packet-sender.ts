@@ -98,7 +98,8 @@ export class PacketSender {
   }
 
   #keep(to: Address, data: Uint8Array): void {
-    if (this.#backlog.length < BACKLOG_DATAGRAMS_MAX) this.#backlog.push({ to, data: data.slice() });
+    if (this.#backlog.length < BACKLOG_DATAGRAMS_MAX)
+      this.#backlog.push({ to, data: data.slice() });
     else this.#counters.datagramsDropped++;
   }
 }

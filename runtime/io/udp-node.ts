@@ -25,7 +25,7 @@ export function bindNodeUdp(options: BindOptions): Promise<UdpSocket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type: isV6 ? "udp6" : "udp4",
-      lookup: (host, _, done) => done(null, host, isV6 ? 6 : 4), /* all hosts are IP literals */
+      lookup: (host, _, done) => done(null, host, isV6 ? 6 : 4) /* all hosts are IP literals */,
     });
     socket.once("error", reject);
     socket.bind({ address: options.host, port: options.port }, () => {

@@ -102,7 +102,9 @@ describe.each(adapters)("UDP through %s", (_, bind) => {
     const otherFamily: Address = { family: 6, ip: "2001:db8::1", port: 9 };
     const noHost: Address = { family: 4, ip: "240.0.0.1", port: 9 };
     const to = b.localAddress;
-    a.send(batchOf([to, "1"], [noPort, "x"], [to, "2"], [otherFamily, "x"], [noHost, "x"], [to, "3"]));
+    a.send(
+      batchOf([to, "1"], [noPort, "x"], [to, "2"], [otherFamily, "x"], [noHost, "x"], [to, "3"]),
+    );
     a.send(batchOf([to, "4"]));
     expect((await inbox.count(4)).map((got) => got.text)).toEqual(["1", "2", "3", "4"]);
   });

@@ -17,7 +17,13 @@ describe("the event queue", () => {
     queue.push(5000, 4, 40);
     queue.push(5, 0, 50);
     expect(queue.peek()).toBe(1);
-    expect(drain(queue)).toEqual([[1, 2, 20], [5, 1, 10], [5, 3, 30], [5, 0, 50], [5000, 4, 40]]);
+    expect(drain(queue)).toEqual([
+      [1, 2, 20],
+      [5, 1, 10],
+      [5, 3, 30],
+      [5, 0, 50],
+      [5000, 4, 40],
+    ]);
     expect(queue.peek()).toBe(Number.POSITIVE_INFINITY);
     expect(queue.size).toBe(0);
   });

@@ -162,7 +162,10 @@ class IndexHeap {
       let child = 2 * at + 1;
       if (child >= size) break;
       const right = child + 1;
-      if (right < size && isBefore(entries[right] as number, entries[child] as number, times, orders)) {
+      if (
+        right < size &&
+        isBefore(entries[right] as number, entries[child] as number, times, orders)
+      ) {
         child = right;
       }
       if (!isBefore(entries[child] as number, last, times, orders)) break;

@@ -9,7 +9,8 @@ describe("footage", () => {
     const of = (kind: number) => trace.frames.filter((frame) => frame.kind === kind);
     expect(of(FrameKind.key).length).toBe(5);
     expect(of(FrameKind.audio).length).toBe(430);
-    for (const { bytes } of of(FrameKind.key)) expect(Math.abs(bytes / 40_000 - 1)).toBeLessThan(0.101);
+    for (const { bytes } of of(FrameKind.key))
+      expect(Math.abs(bytes / 40_000 - 1)).toBeLessThan(0.101);
     const total = trace.frames.reduce((sum, { bytes }) => sum + bytes, 0);
     expect((total * 8) / 10_000).toBeGreaterThan(750); /* kbit/s */
     expect((total * 8) / 10_000).toBeLessThan(850);
@@ -36,7 +37,10 @@ describe("footage", () => {
 
   test("reads a trace and says what is wrong with one", () => {
     const key = { dtsMs: 0, kind: "key", bytes: 5000 };
-    const good = { loopMs: 1000, frames: [key, { dtsMs: 40, kind: "inter", bytes: 900, ptsOffsetMs: 80 }] };
+    const good = {
+      loopMs: 1000,
+      frames: [key, { dtsMs: 40, kind: "inter", bytes: 900, ptsOffsetMs: 80 }],
+    };
     expect(parseTrace(good).frames[1]).toEqual({
       dtsMs: 40,
       kind: FrameKind.inter,

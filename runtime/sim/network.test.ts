@@ -91,11 +91,20 @@ describe("a link", () => {
   });
 
   test("loses in bursts of the length it was told", () => {
-    const loss = { kind: "bursts", goodToBad: 0.01, badToGood: 0.3, goodLoss: 0, badLoss: 1 } as const;
+    const loss = {
+      kind: "bursts",
+      goodToBad: 0.01,
+      badToGood: 0.3,
+      goodLoss: 0,
+      badLoss: 1,
+    } as const;
     const bench = new Bench({ loss });
     bench.stream(50_000, 50, 1);
     const numbers = bench.numbers();
-    const gaps = numbers.slice(1).map((n, i) => n - (numbers[i] as number) - 1).filter((gap) => gap > 0);
+    const gaps = numbers
+      .slice(1)
+      .map((n, i) => n - (numbers[i] as number) - 1)
+      .filter((gap) => gap > 0);
     const lost = gaps.reduce((sum, gap) => sum + gap, 0);
     expect(lost / 50_000).toBeCloseTo(0.01 / 0.31, 2); /* share of time in the bad state */
     expect(lost / gaps.length).toBeCloseTo(1 / 0.3, 0);
@@ -128,7 +137,12 @@ describe("a link", () => {
   });
 
   test("holds back, doubles and damages the shares it was told", () => {
-    const bench = new Bench({ reorderRate: 0.1, reorderMs: 50, duplicateRate: 0.1, corruptRate: 0.1 });
+    const bench = new Bench({
+      reorderRate: 0.1,
+      reorderMs: 50,
+      duplicateRate: 0.1,
+      corruptRate: 0.1,
+    });
     bench.stream(10_000, 100, 1);
     expect(bench.got.length / 10_000).toBeCloseTo(1.1, 1);
     const { packetsDuplicated, packetsCorrupted } = bench.a.up.counters;
@@ -163,7 +177,11 @@ describe("a link", () => {
 describe("the network", () => {
   test("the same seed gives the same deliveries, another gives others", () => {
     const hashes = [1, 1, 2].map((seed) => {
-      const bench = new Bench({ loss: { kind: "iid", rate: 0.1 }, jitterMs: 4, corruptRate: 0.1 }, {}, seed);
+      const bench = new Bench(
+        { loss: { kind: "iid", rate: 0.1 }, jitterMs: 4, corruptRate: 0.1 },
+        {},
+        seed,
+      );
       bench.stream(1000, 80, 1);
       return bench.network.traceHash;
     });
@@ -185,7 +203,9 @@ describe("the network", () => {
     bench.hot.payloadRelease(slot);
     bench.run();
     expect(bench.got.some((one) => one.slot === slot && one.bytes.length === 21)).toBe(true);
-    expect(bench.got.some((one) => one.slot === 0 && one.bytes.length > 21)).toBe(true); /* damaged */
+    expect(bench.got.some((one) => one.slot === 0 && one.bytes.length > 21)).toBe(
+      true,
+    ); /* damaged */
     expect(bench.hot.payloadBytesUsed()).toBe(before);
   });
 
@@ -203,7 +223,12 @@ describe("the network", () => {
   test("knows addresses that nodes write themselves, and counts those that nobody has", () => {
     const bench = new Bench({});
     const { ip, port, family } = bench.b.address;
-    const transmit = { kind: "transmit", headPtr: bench.hot.headerArenaPtr, headLength: 9, slot: 0 } as const;
+    const transmit = {
+      kind: "transmit",
+      headPtr: bench.hot.headerArenaPtr,
+      headLength: 9,
+      slot: 0,
+    } as const;
     bench.network.send(0, bench.a, { ...transmit, to: { family, ip, port } });
     bench.network.send(0, bench.a, { ...transmit, to: { family, ip, port: port + 1 } });
     bench.b.isListening = false;

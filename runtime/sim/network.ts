@@ -55,7 +55,13 @@ export interface NetworkOptions {
   readonly queue: EventQueue;
   readonly random: Prng;
   /** A datagram reaches a host. `data` and `slot` are valid during the call. */
-  readonly deliver: (now: number, host: number, from: Address, data: Uint8Array, slot: number) => void;
+  readonly deliver: (
+    now: number,
+    host: number,
+    from: Address,
+    data: Uint8Array,
+    slot: number,
+  ) => void;
   /** Keeps `traceHash` over every delivery: costs about 0.1 µs a packet. */
   readonly isTraced: boolean;
 }
@@ -142,7 +148,8 @@ export class Network {
       if (path.link.isCorrupted(random)) isDamaged = true;
     }
     const packet = this.#gather(source, target, transmit, length);
-    for (let i = 1; i < copies; i++) this.#fileArrival(at + random.next() * 5, this.#pool.copy(packet));
+    for (let i = 1; i < copies; i++)
+      this.#fileArrival(at + random.next() * 5, this.#pool.copy(packet));
     this.#fileArrival(at, isDamaged ? this.#damaged(packet) : packet);
   }
 

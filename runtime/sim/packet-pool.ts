@@ -38,7 +38,8 @@ export class PacketPool {
     this.#targets[packet] = target;
     this.#lengths[packet] = length;
     this.#slots[packet] = 0;
-    this.#places[packet] = ((this.#memories[sizeClass] as ClassMemory).take() << CLASS_BITS) | sizeClass;
+    this.#places[packet] =
+      ((this.#memories[sizeClass] as ClassMemory).take() << CLASS_BITS) | sizeClass;
     return packet;
   }
 

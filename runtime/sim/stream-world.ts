@@ -79,7 +79,10 @@ export class StreamWorld {
   constructor(options: StreamWorldOptions) {
     this.#options = options;
     this.world = new World({ seed: options.seed, isTraced: options.isTraced ?? false });
-    this.hot = createHotPath({ kind: options.hotKind ?? "wasm", memoryMiB: options.memoryMiB ?? 64 });
+    this.hot = createHotPath({
+      kind: options.hotKind ?? "wasm",
+      memoryMiB: options.memoryMiB ?? 64,
+    });
     this.#footage = this.#newFootage();
     this.edge = this.world.add({
       host: { ...this.#host(1), ...PRESETS.ideal },
@@ -134,6 +137,7 @@ export class StreamWorld {
           ...overrides,
         }),
     });
+    this.#logs.set(peer.id, { played: [], events: [], skipped: 0 });
     this.peers.push(peer);
     return peer;
   }
@@ -160,12 +164,7 @@ export class StreamWorld {
 
   /** What a viewer has seen so far. */
   log(peer: WorldNode<Peer>): ViewerLog {
-    let log = this.#logs.get(peer.id);
-    if (log === undefined) {
-      log = { played: [], events: [], skipped: 0 };
-      this.#logs.set(peer.id, log);
-    }
-    return log;
+    return this.#logs.get(peer.id) as ViewerLog;
   }
 
   #newFootage(): Footage {
@@ -197,9 +196,8 @@ export class StreamWorld {
   }
 
   #handlePeerEvent(node: number, event: PeerEvent, atMs: number): void {
-    const peer = this.peers.find(({ id }) => id === node);
-    if (peer === undefined) return; /* another publisher */
-    const log = this.log(peer);
+    const log = this.#logs.get(node);
+    if (log === undefined) return; /* another publisher */
     if (event.type === "frame") {
       const { frame, epoch, decodeOnly, damaged } = event;
       const { kind, dtsMs } = frame;

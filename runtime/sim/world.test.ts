@@ -51,10 +51,16 @@ class Pinger implements Node<string> {
 const addressA: Address = { family: 4, ip: "10.0.0.1", port: 1 };
 const addressB: Address = { family: 4, ip: "10.0.0.2", port: 1 };
 
-function setup(seed: number): { world: World; a: WorldNode<Pinger>; b: WorldNode<Pinger>; log: string[] } {
+function setup(seed: number): {
+  world: World;
+  a: WorldNode<Pinger>;
+  b: WorldNode<Pinger>;
+  log: string[];
+} {
   const world = new World({ seed, isTraced: true });
   const log: string[] = [];
-  world.onEvent = (id, event, at, local) => log.push(`${id} ${event} ${at.toFixed(6)} ${local.toFixed(6)}`);
+  world.onEvent = (id, event, at, local) =>
+    log.push(`${id} ${event} ${at.toFixed(6)} ${local.toFixed(6)}`);
   const host = (address: Address) => ({
     address,
     up: { ...IDEAL, delayMs: 5, jitterMs: 2, loss: { kind: "iid", rate: 0.1 } as const },
@@ -76,7 +82,8 @@ describe("the world", () => {
       expect((times[i] as number) - (times[i - 1] as number)).toBeCloseTo(10, 6);
     }
     const local = (times.at(-1) as number) - (times[0] as number);
-    const driftPpm = (local / (a.clock.world(times.at(-1) as Ms) - a.clock.world(times[0] as Ms)) - 1) * 1e6;
+    const driftPpm =
+      (local / (a.clock.world(times.at(-1) as Ms) - a.clock.world(times[0] as Ms)) - 1) * 1e6;
     expect(Math.abs(driftPpm)).toBeGreaterThan(0.1);
     expect(Math.abs(driftPpm)).toBeLessThan(100.001);
   });

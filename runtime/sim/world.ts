@@ -84,7 +84,12 @@ export class World {
   add<N extends Node<unknown>>(spec: WorldNodeSpec<N>): WorldNode<N> {
     const host = this.network.addHost(spec.host);
     const clock = new NodeClock(spec.clock ?? randomClock(this.random));
-    const slot = new Slot(this, host, clock, spec.create as (env: NodeEnvironment) => Node<unknown>);
+    const slot = new Slot(
+      this,
+      host,
+      clock,
+      spec.create as (env: NodeEnvironment) => Node<unknown>,
+    );
     this.#nodes[host.id] = slot;
     slot.restart();
     return slot as unknown as WorldNode<N>;

@@ -39,7 +39,12 @@ function finish(): void {
   const expected = `4 127.0.0.1:${a.localAddress.port}`;
   const inOrder = got.every((text, i) => text === `${i}`);
   const runtime = process.versions.bun === undefined ? "node" : "bun";
-  const report = { runtime, count: got.length, inOrder, fromIsRight: from.has(expected) && from.size === 1 };
+  const report = {
+    runtime,
+    count: got.length,
+    inOrder,
+    fromIsRight: from.has(expected) && from.size === 1,
+  };
   console.log(JSON.stringify(report));
   a.close();
   b.close();
