@@ -51,7 +51,8 @@ export class PlayZones {
   /** A fragment came in: how late do pushes come? Only those whose capture time is known, not guessed, say. */
   handleFragment(now: Ms, place: FragmentPlace): void {
     if (flagPhase(place.flags) !== Phase.push) return;
-    if (!this.#index.clock?.ready || this.#index.segmentOf(place.number)?.header === undefined) return;
+    if (!this.#index.clock?.ready || this.#index.segmentOf(place.number)?.header === undefined)
+      return;
     this.#pushLags.add(now, this.#index.ageOf(place.number, now));
   }
 
@@ -98,7 +99,9 @@ export class PlayZones {
     const compensateFrom = this.compensateFromMs(playoutMs);
     const holes = this.#index.holes(from, this.#index.frontier(), HOLES_MAX);
     const { out: words } = this.#index.hot;
-    let open: { first: number; count: number; zone: "pull" | "compensate"; deadline: Ms } | undefined;
+    let open:
+      | { first: number; count: number; zone: "pull" | "compensate"; deadline: Ms }
+      | undefined;
     for (let i = 0; i < holes; i++) {
       const number = (words[i] as number) >>> 0;
       if (this.goneUpTo(number) !== number) continue;

@@ -12,13 +12,18 @@ export interface Waiting {
   /** One past its last fragment. */
   readonly end: number;
   readonly isGroupStart: boolean;
+  /** It came in the start burst. */
+  readonly isBurst: boolean;
   readonly header: SegmentHeader;
   /** See `PlayTimeline.mediaOf`. */
   readonly media: number;
   readonly wholeAt: Ms;
 }
 
-/** Late frames wait this long for what is missing before them: handing them on without it is not worth much. */
+/**
+ * Late frames, and those of the start burst, wait this long for what is missing before them: handing them on without it
+ * would damage the rest of the group to save little.
+ */
 const LATE_WAIT_MS = 400;
 
 export class PlayQueue {
@@ -56,12 +61,12 @@ export class PlayQueue {
     const due = this.#timeline.playAt(head.media);
     if (serialDiff(head.first, cursor) <= 0) return head.wholeAt > due ? head.wholeAt : due;
     let earliest = NEVER;
-    for (const { media, wholeAt } of this.#items) {
+    for (const { media, wholeAt, isBurst } of this.#items) {
       const playAt = this.#timeline.playAt(media);
-      const isLate = wholeAt > playAt;
-      const forces = isLate ? ms(wholeAt + LATE_WAIT_MS) : playAt;
-      if (forces < earliest) earliest = forces;
-      if (!isLate) break; /* what follows is not due before it */
+      const canWait = isBurst || wholeAt > playAt;
+      const waitsUntil = canWait ? ms(Math.max(playAt, wholeAt + LATE_WAIT_MS)) : playAt;
+      if (waitsUntil < earliest) earliest = waitsUntil;
+      if (!canWait) break; /* what follows is not due before it */
     }
     return earliest;
   }

@@ -34,6 +34,7 @@ const RUNS_MAX = 4;
 /** Sound and picture may be interleaved this badly without either being late. */
 const INTERLEAVE_MS_MAX = 300;
 const WINDOW_MS = 10_000;
+const ADAPT_EVERY_MS = 100;
 const HALF_LIFE_MS = 20_000;
 /** Headroom over the 99th and 99.9th percentile of lags; each covers what the other's rounding leaves. */
 const MARGIN_P99_MS = 60;
@@ -65,6 +66,8 @@ export class PlayTimeline {
   #hasLive = false;
   #offset = Number.NaN;
   #target: number;
+  #targetMin: number;
+  #adaptedAt = Number.NEGATIVE_INFINITY;
   #slackMs = SLACK_MS_MIN;
   #at = 0;
   #lateSince: Ms | undefined;
@@ -75,6 +78,7 @@ export class PlayTimeline {
     this.#clock = clock;
     this.#options = options;
     this.#target = options.targetMs;
+    this.#targetMin = options.targetMs;
   }
 
   /**
@@ -123,7 +127,8 @@ export class PlayTimeline {
     if (elapsedMs <= 0 || !this.isSet) return;
     this.#at = now;
     const base = this.#base(now);
-    this.#adapt(base, elapsedMs);
+    this.#target = Math.max(this.#targetMin, this.#target - SHRINK * elapsedMs);
+    if (now - this.#adaptedAt >= ADAPT_EVERY_MS) this.#adapt(now, base);
     const wanted = Math.max(base + this.#target, this.#arrival() + this.#slackMs);
     const change = wanted - this.#offset;
     const step = STRETCH * elapsedMs;
@@ -162,7 +167,9 @@ export class PlayTimeline {
     return this.#hasLive ? this.#leastWhole.value : Number.NEGATIVE_INFINITY;
   }
 
-  #adapt(base: number, elapsedMs: number): void {
+  /* What the target must not sink below, by the lags of late. */
+  #adapt(now: Ms, base: number): void {
+    this.#adaptedAt = now;
     const { minMs, maxMs, targetMs } = this.#options;
     const { samples } = this.#lags;
     if (samples < SAMPLES_TO_RISE) return;
@@ -170,10 +177,8 @@ export class PlayTimeline {
     const p999 = this.#lags.quantile(0.999) + MARGIN_P999_MS;
     const spreadMs = Math.max(p99, p999);
     this.#slackMs = Math.max(SLACK_MS_MIN, Math.min(minMs, spreadMs));
-    const lagMs = this.#arrival() - base + spreadMs;
     const least = samples < SAMPLES_TO_SINK ? targetMs : minMs;
-    const wanted = Math.min(maxMs, Math.max(least, lagMs));
-    this.#target = Math.max(wanted, this.#target - SHRINK * elapsedMs);
+    this.#targetMin = Math.min(maxMs, Math.max(least, this.#arrival() - base + spreadMs));
   }
 
   /* When all has been late for a while, stretching would take for ever: the picture stands anyway. */

@@ -48,6 +48,10 @@ const CLOCK_WAIT_MS = 1000;
 const OUTAGE_MS = 1000;
 /** References remembered; frames refer to the newest one or two. */
 const REFERENCES = 32;
+/** A frame handed on this much after its due time was held up by what was missing before it: it is late. */
+const HELD_UP_MS = 100;
+/** What is due this shortly before the start still counts as played; wake-ups are that coarse. */
+const START_EARLY_MS = 5;
 /** After the end is known, how long missing frames are waited for beyond the play-out delay. */
 const END_WAIT_MS = 200;
 
@@ -109,7 +113,8 @@ export class PlayBuffer {
     this.#timeline.handleWhole(now, media, this.#isLive(now, segment.flags, header));
     if (this.#cursor !== undefined && serialDiff(first, this.#cursor) < 0) return;
     const { end, isGroupStart } = segment;
-    this.#queue.add({ first, end, isGroupStart, header, media, wholeAt: now });
+    const isBurst = flagPhase(segment.flags) === Phase.start;
+    this.#queue.add({ first, end, isGroupStart, isBurst, header, media, wholeAt: now });
   }
 
   /** Fragments [first, first + count) will not come: nothing waits for them. */
@@ -252,7 +257,7 @@ export class PlayBuffer {
     const opener = this.#queue.head as Waiting;
     this.#cursor = opener.first;
     this.#lastSequence = (opener.header.sequence - 1) >>> 0;
-    this.#startMedia = this.#timeline.mediaAt(now);
+    this.#startMedia = this.#timeline.mediaAt(now) - START_EARLY_MS;
     return true;
   }
 
@@ -260,7 +265,8 @@ export class PlayBuffer {
     const { header, media } = next;
     const { kind, sequence } = header;
     const missing = serialDiff(sequence, this.#lastSequence) - 1;
-    const isLeadIn = media <= this.#startMedia;
+    const due = this.#timeline.playAt(media);
+    const isLeadIn = media < this.#startMedia;
     if (missing > 0) {
       this.#figures.gap(this.#lastMedia);
       if (!isLeadIn) this.#figures.skipped(missing);
@@ -283,7 +289,7 @@ export class PlayBuffer {
       if (!isLeadIn) this.#figures.skipped(1);
       return undefined;
     }
-    const decodeOnly = isLeadIn || next.wholeAt > this.#timeline.playAt(media);
+    const decodeOnly = isLeadIn || next.wholeAt > due || now - due > HELD_UP_MS;
     const capturedAt = this.#capturedAt(now, header, media);
     if (!isHead(kind)) this.#count(now, next, isLeadIn, decodeOnly, damaged, now - capturedAt);
     const { dtsMs, ptsOffsetMs } = header;

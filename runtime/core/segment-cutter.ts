@@ -120,7 +120,9 @@ export class SegmentCutter {
     if (kind === FrameKind.audio || this.#reference === undefined) return 0;
     if (kind === FrameKind.key) return 0;
     const back = serialDiff(this.#sequence, this.#reference);
-    return back <= DEPENDS_ON_MAX ? back : 0; /* a quarter of an hour of sound between two pictures */
+    return back <= DEPENDS_ON_MAX
+      ? back
+      : 0; /* a quarter of an hour of sound between two pictures */
   }
 
   #append(
