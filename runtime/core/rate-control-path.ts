@@ -13,6 +13,9 @@ const INTERVAL_MS_MIN = 60;
 const INTERVAL_SAMPLES = 3;
 /** Paths with few ACKs: the interval closes with two samples after this long. */
 const INTERVAL_SPARSE_MS = 1000;
+/** Nothing arriving for so long, and for so many times what is usual, is a pause of the sender's. */
+const PAUSE_MS = 60;
+const PAUSE_FACTOR = 2.5;
 const PATH_INITIAL_BPS = 20e6;
 
 const interval: RateInterval = {
@@ -32,6 +35,8 @@ export class PathControl {
   /** Latest queueing delay, ms. */
   queueMs = 0;
   #startedAt = Number.NaN;
+  #sampleAt = Number.NaN;
+  #gapMs = 0;
   #bytesAcked = 0;
   #bytesLost = 0;
   #standingMs = Number.POSITIVE_INFINITY;
@@ -39,7 +44,13 @@ export class PathControl {
   #samples = 0;
 
   /** Returns the queueing delay of this sample, ms, NaN when it tells none. */
-  handleAck(now: Ms, sample: Readonly<AckSample>, srttMs: number, sharedMs: number): number {
+  handleAck(
+    now: Ms,
+    sample: Readonly<AckSample>,
+    srttMs: number,
+    minRttMs: number,
+    sharedMs: number,
+  ): number {
     this.#bytesAcked += sample.bytesAcked;
     this.#bytesLost += sample.bytesLost;
     if (Number.isNaN(sample.oneWayMs)) return Number.NaN;
@@ -49,10 +60,14 @@ export class PathControl {
     if (queueMs > this.#peakMs) this.#peakMs = queueMs;
     this.#samples++;
     const at = Number.isNaN(sample.receiverMs) ? now : sample.receiverMs;
-    if (Number.isNaN(this.#startedAt)) return this.#begin(at, queueMs);
+    if (this.#isAfterPause(at)) {
+      /* A pause says nothing about the path: the interval begins anew. */
+      this.rate.handlePause();
+      return this.#begin(at, queueMs);
+    }
     const durationMs = at - this.#startedAt;
     const isDue =
-      this.#samples >= INTERVAL_SAMPLES && durationMs >= Math.max(INTERVAL_MS_MIN, srttMs);
+      this.#samples >= INTERVAL_SAMPLES && durationMs >= Math.max(INTERVAL_MS_MIN, minRttMs);
     if (!isDue && (this.#samples < 2 || durationMs < INTERVAL_SPARSE_MS)) return queueMs;
     interval.durationMs = durationMs;
     interval.bytesAcked = this.#bytesAcked;
@@ -62,6 +77,15 @@ export class PathControl {
     interval.rttMs = srttMs;
     this.rate.handleInterval(now, interval);
     return this.#begin(at, queueMs);
+  }
+
+  #isAfterPause(at: number): boolean {
+    const gapMs = at - this.#sampleAt;
+    this.#sampleAt = at;
+    if (Number.isNaN(gapMs)) return true;
+    const isPause = gapMs > PAUSE_MS && gapMs > PAUSE_FACTOR * this.#gapMs;
+    this.#gapMs += (gapMs - this.#gapMs) / 8;
+    return isPause;
   }
 
   #begin(at: number, queueMs: number): number {

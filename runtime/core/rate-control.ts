@@ -34,20 +34,29 @@ const FREE_CREDIT_BYTES = 24_000;
 /** What a late timer may catch up while limited. */
 const LIMITED_CREDIT_MS = 4;
 const LIMITED_CREDIT_BYTES = 2_400;
-/** Growth per interval without a queue: first, added for each calm interval, at most. */
-const GROWTH_FIRST = 0.04;
+/** Growth per interval without a queue: added for each calm interval, at most. */
 const GROWTH_STEP = 0.02;
 const GROWTH_MAX = 0.12;
-/** Proportional gain, 1/s, and the phase it may spend over the feedback delay. */
-const GAIN_MAX = 3;
-const GAIN_DELAY = 0.3;
-/** Intervals in which a queue must defy us before it counts as somebody else's. */
-const STUCK_INTERVALS = 5;
+const GROWTH_WAIT = 2;
+/** A queue that rose by more in one interval may be our doing already. */
+const GROWING_MS = 1.5;
+/** Of a capacity known before, what is believed while the rate is not used up. */
+const UNSEEN_SHARE = 0.85;
+/** Rate above or below what is delivered when the queue is off its target by 100 %. */
+const GAIN = 0.05;
+const STEER_FACTOR_MIN = 0.93;
+/** A queue longer than this is drained, a shorter one steered. */
+const DRAIN_FROM_MS = 50;
+/** Share of the capacity used while a queue drains, for how long at most, and afterwards. */
+const DRAIN_FACTOR = 0.6;
+const DRAIN_MS_MAX = 800;
+const AFTER_DRAIN = 0.97;
+/** Drains in a row that did not drain: the queue is somebody else's. */
+const STUCK_DRAINS = 3;
 const COMPETING_CUT = 0.7;
 const SEGMENT_BITS = 1200 * 8;
 /** While limited the queue must have been empty this often, or the base delay may be stale. */
 const PROBE_MS = 10_000;
-const PROBE_FACTOR = 0.7;
 export const RATE_BPS_MIN = 32_000;
 const DEMAND_TAU_MS = 1000;
 
@@ -88,6 +97,9 @@ export class RateControl {
   /** Intervals of heavy loss in a row. */
   #heavy = 0;
   #emptyAt = 0;
+  #drainUntil = 0;
+  #drainFromMs = 0;
+  #holdUntil = 0;
 
   constructor(initialBps: number, maxBps: number) {
     this.#initialBps = initialBps;
@@ -123,6 +135,7 @@ export class RateControl {
 
   /** Whether a packet may go now. */
   allows(now: Ms): boolean {
+    if (this.#drainUntil > 0 && now >= this.#drainUntil) this.#endDrain();
     if (this.#nextAt <= now) return true;
     this.#wasRefused = true;
     return false;
@@ -143,6 +156,14 @@ export class RateControl {
         ? (FREE_CREDIT_BYTES * 8000) / pace
         : Math.max(LIMITED_CREDIT_MS, (LIMITED_CREDIT_BYTES * 8000) / pace);
     this.#nextAt = Math.max(this.#nextAt, now - creditMs) + costMs;
+  }
+
+  /** The interval that was running is void. */
+  handlePause(): void {
+    this.#ackedBefore = 0;
+    this.#durationBefore = 0;
+    this.#bytesSent = 0;
+    this.#wasRefused = false;
   }
 
   /** Takes one interval of feedback. */
@@ -181,53 +202,72 @@ export class RateControl {
       interval.standingMs > ONSET_SURE_MS || (interval.standingMs > ONSET_MS && (grows || spills));
     if (spills) this.#burstBps = Math.max(this.#burstBps * 0.7, this.#demandBps * BURST_FACTOR);
     const isHot = stands || (spills && interval.standingMs > LOSS_STANDING_MS);
-    this.#streak = isHot ? this.#streak + 1 : 0;
+    const isSure = interval.standingMs > ONSET_SURE_MS && grows;
+    this.#streak = isHot ? this.#streak + (isSure ? 2 : 1) : 0;
     if (this.#streak < 2) return;
     this.mode = "limited";
     this.#streak = 0;
-    this.#calm = 0;
     this.#emptyAt = now;
-    this.#follow(interval, delivered);
-    this.#onsetBps = delivered;
     this.#nextAt = Math.min(this.#nextAt, now);
+    this.#drain(now, interval, delivered);
   }
 
-  /** The rate that lets the queue approach its target, given what the bottleneck delivers. */
-  #follow(interval: Readonly<RateInterval>, delivered: number): void {
-    const feedbackSeconds = (interval.rttMs + interval.durationMs / 2) / 1000;
-    const gain = Math.min(GAIN_MAX, GAIN_DELAY / feedbackSeconds);
-    const excess = (QUEUE_TARGET_MS - interval.standingMs) / 1000;
+  /** Takes what is delivered for the capacity, and sends less until the queue has drained to half its target. */
+  #drain(now: Ms, interval: Readonly<RateInterval>, delivered: number): void {
     this.#capacityBps = delivered;
-    this.#rateBps = delivered * Math.min(1.1, Math.max(0.5, 1 + gain * excess));
+    this.#calm = 0;
+    const excessMs = interval.standingMs - QUEUE_TARGET_MS / 2;
+    this.#drainFromMs = interval.standingMs;
+    this.#drainUntil = now + Math.min(Math.max(excessMs, 0) / (1 - DRAIN_FACTOR), DRAIN_MS_MAX);
+    /* What this does is seen a round trip later, in an interval of its own. */
+    this.#holdUntil = this.#drainUntil + interval.rttMs;
+    this.#rateBps = delivered * DRAIN_FACTOR;
+    if (this.#onsetBps === 0) this.#onsetBps = delivered;
+  }
+
+  #endDrain(): void {
+    this.#drainUntil = 0;
+    this.#rateBps = Math.max(this.#capacityBps * AFTER_DRAIN, RATE_BPS_MIN);
   }
 
   #steer(now: Ms, interval: Readonly<RateInterval>, delivered: number, isUsedUp: boolean): void {
     const standing = interval.standingMs;
-    if (standing < QUEUE_TARGET_MS / 2) {
-      this.#stuck = 0;
-      if (!isUsedUp) return;
-      this.#rateBps *= 1 + Math.min(GROWTH_MAX, GROWTH_FIRST + GROWTH_STEP * this.#calm);
-      this.#capacityBps = Math.max(this.#capacityBps, Math.min(delivered, this.#rateBps));
-      this.#calm++;
-      return;
+    if (now - interval.durationMs < this.#holdUntil) return;
+    if (this.#drainFromMs > 0) {
+      const isDefied = standing > QUEUE_TARGET_MS && standing > 0.6 * this.#drainFromMs;
+      this.#stuck = isDefied ? this.#stuck + 1 : 0;
+      this.#drainFromMs = 0;
+      if (!isDefied) this.#onsetBps = 0;
     }
-    if (this.#standingBefore < QUEUE_TARGET_MS) this.#onsetBps = delivered;
-    if (standing > QUEUE_TARGET_MS) this.#calm = 0;
-    const drained = (1 - this.#rateBps / Math.max(delivered, 1)) * interval.durationMs;
-    const isDefied = standing > 2 * QUEUE_TARGET_MS && standing > this.#standingBefore - drained / 3;
-    this.#stuck = isDefied ? this.#stuck + 1 : 0;
-    const before = this.#rateBps;
-    this.#follow(interval, delivered);
-    if (!isUsedUp && this.#rateBps > before) this.#rateBps = before;
-    if (this.#stuck >= STUCK_INTERVALS) {
-      this.mode = "competing";
-      this.#streak = 0;
-      this.#stuck = 0;
-      this.#rateBps = Math.max(this.#rateBps, this.#onsetBps * COMPETING_CUT);
-    } else if (now - this.#emptyAt > PROBE_MS) {
-      this.#rateBps *= PROBE_FACTOR;
-      this.#emptyAt = now;
-    }
+    if (this.#stuck >= STUCK_DRAINS) return this.#beginCompeting();
+    if (standing > DRAIN_FROM_MS) {
+      /* Only a bottleneck kept busy shows what it can do. */
+      const known = isUsedUp ? 0 : Math.min(this.#capacityBps, this.#rateBps) * UNSEEN_SHARE;
+      this.#drain(now, interval, Math.max(delivered, known));
+    } else if (standing >= QUEUE_TARGET_MS / 2 && isUsedUp) {
+      const excess = (QUEUE_TARGET_MS - standing) / QUEUE_TARGET_MS;
+      this.#rateBps = Math.max(delivered * (1 + GAIN * excess), this.#rateBps * STEER_FACTOR_MIN);
+      this.#capacityBps = Math.max(delivered, this.#capacityBps * STEER_FACTOR_MIN);
+      this.#calm = 0;
+      if (now - this.#emptyAt > PROBE_MS) this.#drain(now, interval, delivered);
+    } else if (isUsedUp && standing < this.#standingBefore + GROWING_MS) this.#grow();
+  }
+
+  /** Quickly up to where the queue last stood, slowly past it, and the faster the longer nothing stands in the way. */
+  #grow(): void {
+    const isBelow = this.#rateBps < 0.93 * this.#capacityBps;
+    if (!isBelow) this.#calm++;
+    const steps = Math.max(1, this.#calm - GROWTH_WAIT);
+    const growth = isBelow ? GROWTH_MAX : Math.min(GROWTH_MAX, GROWTH_STEP * steps);
+    this.#rateBps *= 1 + growth;
+  }
+
+  #beginCompeting(): void {
+    this.mode = "competing";
+    this.#streak = 0;
+    this.#stuck = 0;
+    this.#rateBps = Math.max(this.#rateBps, this.#onsetBps * COMPETING_CUT);
+    this.#onsetBps = 0;
   }
 
   /** As Reno: one segment more per round trip, ×0.7 for a loss event at a full queue (RFC 9438's factor). */

@@ -282,7 +282,8 @@ export class SendQueue {
   handleAck(now: Ms, sample: Readonly<AckSample>, sharedMs: number): number {
     if (this.#path === undefined) return Number.NaN;
     this.#fullUntil = 0;
-    return this.#path.handleAck(now, sample, this.port.srttMs(), sharedMs);
+    const { port } = this;
+    return this.#path.handleAck(now, sample, port.srttMs(), port.minRttMs(), sharedMs);
   }
 
   /** Whether there is anything of the class, due or not. */
