@@ -1,7 +1,7 @@
 /**
  * How a player page learns when the picture on its screen was captured. Ahead of each video frame the FLV stream of
- * such a reader carries a script tag `onShoal { dtsMs, ptsMs, capturedAtEpochMs }` with that frame's timestamps as written
- * into this very stream. mpegts.js 1.8.2 hands it on as `Events.SCRIPTDATA_ARRIVED` with `{ onShoal: {...} }`.
+ * such a reader carries a script tag `onShoal { dtsMs, ptsMs, capturedAtEpochMs }` with that frame's timestamps as
+ * written into this very stream. mpegts.js 1.8.2 hands it on as `Events.SCRIPTDATA_ARRIVED` with `{ onShoal: {...} }`.
  *
  * Its media time begins at the first frame's decoding time (`MP4Remuxer._calculateDtsBase`: the lesser of the first
  * audio and the first video dts; here always the first key frame, because `FlvStreamWriter` leaves out audio before

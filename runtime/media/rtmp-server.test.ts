@@ -148,7 +148,7 @@ test("carries HEVC, AV1 and Opus of enhanced RTMP", async () => {
   expect(frames.map((frame) => frame.kind)).toEqual([videoConfig, audioConfig, key, audio, inter]);
   expect(frames[2]?.ptsOffsetMs).toBe(80);
   expect(publications[0]?.publisher.codecs).toBe("hevc / opus 48000 stereo");
-  encoder.destroy();
+  encoder.end();
   expect(await publications[0]?.ended).toBe("the connection was closed");
 });
 

@@ -148,7 +148,7 @@ class RtmpConnection implements RtmpPublisher {
     this.#session = new RtmpSession((bytes) => this.#send(bytes), limits);
     this.#timer = setTimeout(() => this.close("it did not publish in time"), limits.handshakeMs);
     socket.on("data", (bytes: Uint8Array) => this.#receive(bytes));
-    socket.on("error", (error) => this.#end(error.message));
+    socket.on("error", (error) => this.#end(`the connection broke (${error.message})`));
     socket.on("close", () => this.#gone());
     options.log("debug", "RTMP connection", { remote: this.#remote });
   }
