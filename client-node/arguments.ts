@@ -133,8 +133,9 @@ const RTMP_PORT = 1935;
 export function parsePublishInput(text: string): PublishInput {
   if (text === "-") return { kind: "stdin" };
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) return { kind: "file", path: text };
-  const match =
-    /^rtmp:\/\/(\[[0-9A-Fa-f:.]+\]|[^/:[\]]+)(?::(\d+))?\/([\w.~-]+)\/([\w.~-]+)$/.exec(text);
+  const match = /^rtmp:\/\/(\[[0-9A-Fa-f:.]+\]|[^/:[\]]+)(?::(\d+))?\/([\w.~-]+)\/([\w.~-]+)$/.exec(
+    text,
+  );
   if (!match) {
     throw new UsageError(
       `"${text}" is no input; write a file, - for FLV on stdin, or rtmp://HOST:PORT/app/name to listen on`,

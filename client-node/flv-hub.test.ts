@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { FLV_READER_DEFAULTS } from "../runtime/media/flv-reader.ts";
 import { FlvDemuxer } from "../runtime/media/flv.ts";
+import { FLV_READER_DEFAULTS } from "../runtime/media/flv-reader.ts";
 import { FrameKind } from "../runtime/wire/frame.ts";
 import { FlvHub, GROUP_BYTES_MAX, READERS_MAX } from "./flv-hub.ts";
 import type { LocalReader } from "./local-reader.ts";

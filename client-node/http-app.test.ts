@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { FrameKind } from "../runtime/wire/frame.ts";
 import { buildPage } from "../runtime/tools/build-page.ts";
+import { FrameKind } from "../runtime/wire/frame.ts";
 import { FlvHub } from "./flv-hub.ts";
-import { refusal } from "./http-guard.ts";
 import type { HttpStream, HttpStreams } from "./http-app.ts";
+import { refusal } from "./http-guard.ts";
 
 type CreateHttpApp = typeof import("./http-app.ts").createHttpApp;
 let createHttpApp: CreateHttpApp;
@@ -23,7 +23,8 @@ class FakeStream implements HttpStream {
     return { stream: this.name, framesPlayed: 7 };
   }
   async openReader(page: boolean) {
-    if (!this.hub.ready) return { refused: "not live", detail: "the edge has no such stream" } as const;
+    if (!this.hub.ready)
+      return { refused: "not live", detail: "the edge has no such stream" } as const;
     return this.hub.open(page) ?? ({ refused: "too many readers" } as const);
   }
 }
@@ -66,7 +67,10 @@ describe("local HTTP", () => {
 
   test("gives figures of a stream it watches", async () => {
     const { get } = setUp();
-    expect(await (await get("/api/stats")).json()).toEqual({ stream: "live/main", framesPlayed: 7 });
+    expect(await (await get("/api/stats")).json()).toEqual({
+      stream: "live/main",
+      framesPlayed: 7,
+    });
     expect((await get("/api/stats?stream=live/none")).status).toBe(404);
     expect(await (await get("/api/streams")).json()).toEqual({
       default: "live/main",
@@ -91,7 +95,10 @@ describe("local HTTP", () => {
   test("puts capture times into the page's FLV only", async () => {
     const { main, get } = setUp();
     play(main);
-    for (const [path, marked] of [["/live/main.flv", false], ["/live/main.flv?page=1", true]] as const) {
+    for (const [path, marked] of [
+      ["/live/main.flv", false],
+      ["/live/main.flv?page=1", true],
+    ] as const) {
       const reader = ((await get(path)).body as ReadableStream<Uint8Array>).getReader();
       const { value } = await reader.read();
       expect(Buffer.from(value as Uint8Array).includes("onShoal")).toBe(marked);

@@ -41,9 +41,13 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: HttpListen): 
   const where = formatHostPort(host, port);
   switch (error.code) {
     case "EADDRINUSE":
-      return new ListenError(`${where} is in use; choose another with --http PORT (0: any free one)`);
+      return new ListenError(
+        `${where} is in use; choose another with --http PORT (0: any free one)`,
+      );
     case "EACCES":
-      return new ListenError(`not allowed to listen on ${where}; choose a port above 1023 with --http`);
+      return new ListenError(
+        `not allowed to listen on ${where}; choose a port above 1023 with --http`,
+      );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return new ListenError(`${host} is no address of this machine; see --http`);

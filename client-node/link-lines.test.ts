@@ -7,7 +7,13 @@ function setUp() {
   return { lines, link: new LinkLines("edge.example:4935", 0, (line) => lines.push(line)) };
 }
 
-const timeout: LinkEvent = { type: "refused", reason: "timeout", detail: "", retryMs: 250, final: false };
+const timeout: LinkEvent = {
+  type: "refused",
+  reason: "timeout",
+  detail: "",
+  retryMs: 250,
+  final: false,
+};
 
 test("an edge that does not answer gives one line every few seconds", () => {
   const { lines, link } = setUp();
@@ -24,7 +30,10 @@ test("each change is told at once", () => {
   link.handle({ type: "connected", to, rttMs: 12.34 }, 100);
   link.handleTimeout(60_000);
   link.handle({ type: "disconnected", reason: "shutting down", detail: "", final: false }, 60_001);
-  link.handle({ type: "refused", reason: "overloaded", detail: "full", retryMs: 1, final: false }, 60_002);
+  link.handle(
+    { type: "refused", reason: "overloaded", detail: "full", retryMs: 1, final: false },
+    60_002,
+  );
   link.handle({ type: "connected", to, rttMs: 1 }, 60_003);
   expect(lines).toEqual([
     "connected to 192.0.2.1:4935",

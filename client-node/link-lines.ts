@@ -38,7 +38,10 @@ export class LinkLines {
         return this.#say(`connected to ${addressKey(event.to)}`);
       case "disconnected":
         this.#connected = false;
-        return this.#sayOnce(`lost the edge ${this.#edge}: ${reasonText(event)}${again(event)}`, nowMs);
+        return this.#sayOnce(
+          `lost the edge ${this.#edge}: ${reasonText(event)}${again(event)}`,
+          nowMs,
+        );
       case "refused":
         this.#connected = false;
         this.#trouble =
@@ -69,7 +72,10 @@ export class LinkLines {
 
 /** The reason, and what the other side says of it when that says more. */
 export function reasonText(event: Exclude<LinkEvent, { type: "connected" }>): string {
-  const detail = event.detail.replace(/^[\da-f.:[\]]+:\d+: ?/, ""); /* the address is named already */
+  const detail = event.detail.replace(
+    /^[\da-f.:[\]]+:\d+: ?/,
+    "",
+  ); /* the address is named already */
   return detail === "" ? event.reason : `${event.reason} (${detail})`;
 }
 

@@ -51,7 +51,10 @@ function program(): Command {
     .option("--strict", "after a loss wait for the next key frame instead of showing damage")
     .option("--upload-max <rate>", "most to upload to other viewers, bits per second: 2M, 800k")
     .option("--consume-only", "never upload to other viewers")
-    .option("--edge-page <url>", "the edge's web page, to offer its live streams on the player page")
+    .option(
+      "--edge-page <url>",
+      "the edge's web page, to offer its live streams on the player page",
+    )
     .option("--json", "one JSON object a second on standard output")
     .action(runWatch);
   shoal

@@ -23,7 +23,9 @@ export async function resolveEdge(host: string, port: number): Promise<Address[]
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const known = code === "ENOTFOUND" || code === "EAI_NONAME";
-    const why = known ? "there is no host of that name" : `its name can't be resolved now (${code})`;
+    const why = known
+      ? "there is no host of that name"
+      : `its name can't be resolved now (${code})`;
     throw new StartError(`${formatHostPort(host, port)}: ${why}`);
   }
 }

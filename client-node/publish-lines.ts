@@ -3,7 +3,11 @@ import { formatBytes } from "../runtime/media/page/figures.ts";
 import type { PublisherStats } from "../runtime/node/api.ts";
 
 /** The figures in one line. `bitrateKbps` is the input's. */
-export function publishLiveLine(stats: PublisherStats, bitrateKbps: number, codecs: string): string {
+export function publishLiveLine(
+  stats: PublisherStats,
+  bitrateKbps: number,
+  codecs: string,
+): string {
   const { link } = stats;
   const parts = [
     link ? "live" : "not connected",

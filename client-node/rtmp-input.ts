@@ -2,7 +2,11 @@
  * An encoder pushing RTMP at `shoal publish`: one at a time, under the agreed app and name. When it comes back after a
  * break it begins a new run of the same stream; the session to the edge has stayed.
  */
-import { createRtmpListener, type PublishAnswer, type RtmpPublisher } from "../runtime/media/rtmp-server.ts";
+import {
+  createRtmpListener,
+  type PublishAnswer,
+  type RtmpPublisher,
+} from "../runtime/media/rtmp-server.ts";
 import { formatHostPort, type PublishInput } from "./arguments.ts";
 import { StartError } from "./node-birth.ts";
 import type { InputState } from "./publish.ts";
@@ -22,7 +26,7 @@ export async function listenForEncoder(
   const listener = await createRtmpListener({
     host: input.host,
     port: input.port,
-    log: () => undefined, /* accepted and refused encoders are told of below */
+    log: () => undefined /* accepted and refused encoders are told of below */,
     onPublish(info, publisher): PublishAnswer {
       if (info.app !== app || info.name !== name) {
         return { refuse: `publish to ${app}/${name} here` };
@@ -39,7 +43,9 @@ export async function listenForEncoder(
           push: (frame) => stream.push(frame),
           end(reason) {
             current = undefined;
-            terminal.line(`encoder ${info.remote} has gone (${reason}); waiting for it to come back`);
+            terminal.line(
+              `encoder ${info.remote} has gone (${reason}); waiting for it to come back`,
+            );
           },
         },
       };
@@ -59,6 +65,7 @@ export async function listenForEncoder(
 
 function listenErrorLine(error: NodeJS.ErrnoException, input: RtmpInput): string {
   const where = formatHostPort(input.host, input.port);
-  const why = error.code === "EADDRINUSE" ? "the port is in use; write another in the URL" : error.message;
+  const why =
+    error.code === "EADDRINUSE" ? "the port is in use; write another in the URL" : error.message;
   return `cannot listen for RTMP on ${where}: ${why}`;
 }

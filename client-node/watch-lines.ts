@@ -23,7 +23,9 @@ export function startLines(facts: StartFacts): string[] {
     ...uploadLines(facts.uploadBytesPerSecondMax),
     ...(isLoopback(listenHost)
       ? []
-      : [`Note: listening on ${listenHost}: whoever reaches this machine can watch, not only you.`]),
+      : [
+          `Note: listening on ${listenHost}: whoever reaches this machine can watch, not only you.`,
+        ]),
     "Ctrl-C ends it.",
   ];
 }

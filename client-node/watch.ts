@@ -6,16 +6,16 @@ import { systemClock } from "../runtime/io/clock.ts";
 import type { PeerOptions } from "../runtime/node/api.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import { formatHostPort, type HttpListen, isLoopback, type ShoalUrl } from "./arguments.ts";
-import { LiveNames } from "./live-names.ts";
 import { createHttpApp } from "./http-app.ts";
 import { ListenError, serveHttp } from "./http-server.ts";
 import { LinkLines, reasonText } from "./link-lines.ts";
+import { LiveNames } from "./live-names.ts";
 import { hotPathKind, resolveEdge } from "./node-birth.ts";
 import type { Ending } from "./run-command.ts";
 import type { Terminal } from "./terminal.ts";
+import { liveLine, startLines } from "./watch-lines.ts";
 import { WatchedPeer, type WatchStats } from "./watched-peer.ts";
 import { WatchedStreams } from "./watched-streams.ts";
-import { liveLine, startLines } from "./watch-lines.ts";
 
 export interface WatchOptions {
   readonly url: ShoalUrl;
@@ -39,7 +39,11 @@ const MEMORY_MIB = 64;
 const FIGURES_MS = 1_000;
 
 /** Runs until `ending`; gives the exit code. @throws StartError, ListenError with the one line to print. */
-export async function watch(options: WatchOptions, terminal: Terminal, ending: Ending): Promise<number> {
+export async function watch(
+  options: WatchOptions,
+  terminal: Terminal,
+  ending: Ending,
+): Promise<number> {
   const { url } = options;
   const edge = formatHostPort(url.host, url.port);
   const edges = await resolveEdge(url.host, url.port);
@@ -47,15 +51,20 @@ export async function watch(options: WatchOptions, terminal: Terminal, ending: E
   const link = new LinkLines(edge, systemClock.now(), (line) => terminal.line(line));
   const start = (stream: string): WatchedPeer => {
     const isMain = stream === url.stream;
-    return new WatchedPeer(hot, { ...peerOptions(options), edges, stream }, {
-      link(event) {
-        if (!isMain) return;
-        link.handle(event, systemClock.now());
-        if (event.type !== "connected" && event.final) ending.end(1, `${edge}: ${reasonText(event)}`);
+    return new WatchedPeer(
+      hot,
+      { ...peerOptions(options), edges, stream },
+      {
+        link(event) {
+          if (!isMain) return;
+          link.handle(event, systemClock.now());
+          if (event.type !== "connected" && event.final)
+            ending.end(1, `${edge}: ${reasonText(event)}`);
+        },
+        ended: () => terminal.line(`${stream} has ended; waiting for it to begin again`),
+        trouble: (error) => terminal.error(`${stream}: ${String(error)}`),
       },
-      ended: () => terminal.line(`${stream} has ended; waiting for it to begin again`),
-      trouble: (error) => terminal.error(`${stream}: ${String(error)}`),
-    });
+    );
   };
   const streams = new WatchedStreams({
     defaultStream: url.stream,
@@ -70,7 +79,8 @@ export async function watch(options: WatchOptions, terminal: Terminal, ending: E
   });
   const host = options.http?.host ?? "127.0.0.1";
   const pageUrl = `http://${formatHostPort(isLoopback(host) ? host : "127.0.0.1", server.port)}/`;
-  for (const line of startLines({ ...options, edge, pageUrl, listenHost: host })) terminal.line(line);
+  for (const line of startLines({ ...options, edge, pageUrl, listenHost: host }))
+    terminal.line(line);
   const figures = setInterval(() => {
     const stats = (streams.find(url.stream) as WatchedPeer).stats();
     streams.handleTimeout();

@@ -130,7 +130,8 @@ export class WatchedPeer implements WatchedStream {
         this.#notLive = undefined;
         return this.#listener.link(event);
       case "refused":
-        if (event.reason === "unknown stream" || event.final) this.#setNotLive(event.detail || event.reason);
+        if (event.reason === "unknown stream" || event.final)
+          this.#setNotLive(event.detail || event.reason);
         return this.#listener.link(event);
       case "disconnected":
         if (event.final) this.#setNotLive(event.detail || event.reason);

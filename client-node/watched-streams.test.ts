@@ -1,5 +1,10 @@
 import { expect, test } from "bun:test";
-import { IDLE_MS_MAX, OTHER_STREAMS_MAX, type WatchedStream, WatchedStreams } from "./watched-streams.ts";
+import {
+  IDLE_MS_MAX,
+  OTHER_STREAMS_MAX,
+  type WatchedStream,
+  WatchedStreams,
+} from "./watched-streams.ts";
 
 class FakeStream implements WatchedStream {
   readonly name: string;

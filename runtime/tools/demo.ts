@@ -113,10 +113,11 @@ class Demo {
     this.#start("edge", ["edge/main.ts", "--config", config]);
     await this.#until(`http://127.0.0.1:${ports.edgeApi}/healthz`, () => true);
     const url = `shoal://127.0.0.1:${ports.udp}/${STREAM}`;
+    const clip = await this.#copyClip();
     this.#start("publisher", [
       "client-node/main.ts",
       "publish",
-      CLIP,
+      clip,
       "--to",
       url,
       "--loop",
@@ -167,7 +168,9 @@ class Demo {
       ...(onLine ? { onLine } : {}),
       onExit: (gone, how) => {
         console.error(`\nThe ${gone.name} has ended (${how}). It said last:`);
-        const said = gone.lastLines.filter((line) => !line.startsWith("{")); /* figures say nothing here */
+        const said = gone.lastLines.filter(
+          (line) => !line.startsWith("{"),
+        ); /* figures say nothing here */
         for (const line of said) console.error(`  ${line}`);
         void this.stop(1, 0);
       },

@@ -46,14 +46,17 @@ export class CaptureClock {
     }
     if (best === undefined) return undefined;
     /* Between marks time runs evenly: capture times follow the frames' timestamps. */
-    return bestDistance <= MATCH_MS ? best.capturedAtEpochMs : best.capturedAtEpochMs + ptsMs - best.ptsMs;
+    return bestDistance <= MATCH_MS
+      ? best.capturedAtEpochMs
+      : best.capturedAtEpochMs + ptsMs - best.ptsMs;
   }
 }
 
 /** Reads an `onShoal` script object; undefined when it is not one. */
 export function parseCaptureMark(script: unknown): CaptureMark | undefined {
   const mark = (script as { onShoal?: Partial<CaptureMark> } | null)?.onShoal;
-  if (typeof mark?.dtsMs !== "number" || typeof mark.capturedAtEpochMs !== "number") return undefined;
+  if (typeof mark?.dtsMs !== "number" || typeof mark.capturedAtEpochMs !== "number")
+    return undefined;
   const ptsMs = typeof mark.ptsMs === "number" ? mark.ptsMs : mark.dtsMs;
   return { dtsMs: mark.dtsMs, ptsMs, capturedAtEpochMs: mark.capturedAtEpochMs };
 }

@@ -19,7 +19,11 @@ export interface PageStats {
   readonly neighbours: number;
   readonly superNode: boolean;
   readonly firstFrameMs: number;
-  readonly phaseShare: { readonly push: number; readonly pull: number; readonly compensation: number };
+  readonly phaseShare: {
+    readonly push: number;
+    readonly pull: number;
+    readonly compensation: number;
+  };
   readonly buffer: {
     readonly targetMs: number;
     readonly pullFromMs: number;
@@ -81,7 +85,8 @@ export function showStats(stats: PageStats): void {
 
 function showBuffer(stats: PageStats): void {
   const bar = element("buffer");
-  for (const [zone, percent] of Object.entries(bufferZones(stats.buffer))) width(bar, zone, percent);
+  for (const [zone, percent] of Object.entries(bufferZones(stats.buffer)))
+    width(bar, zone, percent);
   const { fillMs, targetMs, holes } = stats.buffer;
   const missing = holes > 0 ? `, ${holes} missing` : "";
   element("buffer-text").textContent =

@@ -102,7 +102,9 @@ async function refreshStreams(): Promise<void> {
     if (figures.stream === "" && chosen && STREAM_NAME.test(chosen)) show(chosen);
     return;
   }
-  const names = [...new Set([list.default, ...list.streams])].filter((name) => STREAM_NAME.test(name));
+  const names = [...new Set([list.default, ...list.streams])].filter((name) =>
+    STREAM_NAME.test(name),
+  );
   if (chosen && STREAM_NAME.test(chosen)) show(chosen);
   else {
     const started = known ? names.filter((name) => !known?.includes(name)) : [];
