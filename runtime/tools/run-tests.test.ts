@@ -10,6 +10,9 @@ edge/b.test.ts:
 (todo) later
 (fail) breaks [1.00ms]
 
+1 tests skipped:
+(skip) plays in a browser
+
  12 pass
  1 skip
  1 todo

@@ -35,14 +35,17 @@ export async function runTests(paths: readonly string[], isCi: boolean): Promise
 /** What the runner's lines add up to. */
 export class RunnerSummary {
   #file = "";
+  /* At its end the runner repeats what was skipped and what failed. */
+  #isRepeating = false;
   readonly #skipped: string[] = [];
   readonly #numbers = new Map<string, number>();
 
   line(line: string): void {
     const file = /^(\S+\.test\.ts):$/.exec(line);
     if (file !== null) this.#file = file[1] as string;
+    if (/^\d+ tests? (skipped|failed|todo):$/.test(line)) this.#isRepeating = true;
     const skipped = /^\((?:skip|todo)\) (.+)$/.exec(line);
-    if (skipped !== null) this.#skipped.push(`${this.#file}: ${skipped[1]}`);
+    if (skipped !== null && !this.#isRepeating) this.#skipped.push(`${this.#file}: ${skipped[1]}`);
     const number = /^ *(\d+) (pass|fail|errors?)$/.exec(line);
     if (number !== null) this.#numbers.set((number[2] as string).slice(0, 4), Number(number[1]));
   }

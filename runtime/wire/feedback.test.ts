@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { CloseCode, closeCodeFromWire, closeCodeOf, closeName } from "./close-code.ts";
+import { CloseCode } from "./close-code.ts";
 import {
   AnswerCode,
   decodeAnswer,
@@ -210,16 +210,4 @@ test("any bytes are judged, not thrown at, and nothing is read beyond them", () 
       }),
     );
   }
-});
-
-describe("close codes", () => {
-  test("have one name each, and unknown ones are read as not wanted", () => {
-    for (const code of Object.values(CloseCode)) {
-      expect(closeCodeOf(closeName(code))).toBe(code);
-      expect(closeCodeFromWire(code)).toBe(code);
-    }
-    expect(new Set(Object.values(CloseCode).map(closeName)).size).toBe(11);
-    expect(closeCodeFromWire(11)).toBe(CloseCode.notWanted);
-    expect(closeCodeFromWire(65_535)).toBe(CloseCode.notWanted);
-  });
 });
