@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { ProtocolViolation } from "../base/errors.ts";
 import { decodeFields, encodeFields, type Fields, integerField, textField } from "./cbor.ts";
+import { SUB_STREAMS_MAX, type SwarmMessage, swarmDecoders, swarmFields } from "./control-swarm.ts";
 import { putU16 } from "./packet.ts";
 import { STREAM_NAME_CHARACTERS_MAX, type StreamInfo, streamInfoOf } from "./stream-info.ts";
 import { printable } from "./text.ts";
@@ -14,8 +15,6 @@ import { printable } from "./text.ts";
 export const CONTROL_MESSAGE_BYTES_MAX = 8192;
 /** Bytes pushed and not yet read as messages. */
 export const CONTROL_UNREAD_BYTES_MAX = 64 * 1024;
-/** Sub-streams a mask can name: K of `subscribe`. */
-export const SUB_STREAMS_MAX = 32;
 const TEXT_CHARACTERS_MAX = 512;
 const LENGTH_BYTES = 2;
 const U32_MAX = 0xffff_ffff;
@@ -32,19 +31,33 @@ export type ControlMessage =
       readonly reason: string;
       readonly retryMs: number;
     }
-  /** Viewer → edge: push sub-streams `mask` (bit i = sub-stream i of `k`, 1..32) of `name`. */
-  | { readonly t: "subscribe"; readonly name: string; readonly mask: number; readonly k: number }
+  /**
+   * Viewer → edge or parent: push sub-streams `mask` (bit i = sub-stream i of `k`, 1..32) of `name` from now on, and
+   * nothing else; with `from`, first those fragments of them from that number on that are here.
+   */
+  | {
+      readonly t: "subscribe";
+      readonly name: string;
+      readonly mask: number;
+      readonly k: number;
+      readonly from?: number | undefined;
+    }
   | { readonly t: "unsubscribe"; readonly name: string }
   /** Edge → publisher: something its owner should know. */
-  | { readonly t: "warn"; readonly code: string; readonly text: string };
+  | { readonly t: "warn"; readonly code: string; readonly text: string }
+  | SwarmMessage;
 
 /** Length and message, ready for the control stream. */
 export function encodeControl(message: ControlMessage): Uint8Array {
-  const body = encodeFields({ ...message });
+  const body = encodeFields(fieldsOf(message));
   assert(body.length <= CONTROL_MESSAGE_BYTES_MAX, "control message too long");
   const bytes = new Uint8Array(LENGTH_BYTES + body.length);
   bytes.set(body, putU16(bytes, 0, body.length));
   return bytes;
+}
+
+function fieldsOf(message: ControlMessage): Fields {
+  return message.t in swarmDecoders ? swarmFields(message as SwarmMessage) : { ...message };
 }
 
 /**
@@ -66,6 +79,7 @@ export function decodeControl(bytes: Uint8Array): ControlMessage | undefined {
 type FieldsDecoder = (fields: Fields) => ControlMessage | undefined;
 
 const decoders: Readonly<Record<ControlMessage["t"], FieldsDecoder>> = {
+  ...swarmDecoders,
   stream(fields) {
     const info = streamInfoOf(fields);
     return info === undefined ? undefined : { t: "stream", ...info };
@@ -87,8 +101,10 @@ const decoders: Readonly<Record<ControlMessage["t"], FieldsDecoder>> = {
     const name = nameOf(fields);
     const k = integerField(fields, "k", 1, SUB_STREAMS_MAX);
     const mask = integerField(fields, "mask", 0, 2 ** (k ?? 0) - 1);
+    const from = integerField(fields, "from", 0, U32_MAX);
     if (name === undefined || mask === undefined || k === undefined) return undefined;
-    return { t: "subscribe", name, mask, k };
+    if (from === undefined && fields["from"] !== undefined) return undefined;
+    return { t: "subscribe", name, mask, k, from };
   },
   unsubscribe(fields) {
     const name = nameOf(fields);

@@ -114,8 +114,12 @@ export interface ConnectParams {
   readonly agent: string;
   /** 8 B, the same for all sessions of a node's life. */
   readonly node: Uint8Array;
-  /** A publisher's, u32. */
+  /** A publisher's or peer's, u32. */
   readonly epoch?: number | undefined;
+  /** A child's: sub-streams wanted of `k`, and the first fragment to begin with (docs/WIRE.md §8). */
+  readonly mask?: number | undefined;
+  readonly k?: number | undefined;
+  readonly from?: number | undefined;
   /** A publisher's, 32 B: cookie.ts `proofOf`. */
   readonly proof?: Uint8Array | undefined;
 }
@@ -159,7 +163,10 @@ function connectParamsOf(fields: Fields): ConnectParams | undefined {
   if (agent === undefined || node === undefined) return undefined;
   if (epoch === undefined && fields["epoch"] !== undefined) return undefined;
   if (proof === undefined && fields["proof"] !== undefined) return undefined;
-  return { role, stream, agent: printable(agent), node, epoch, proof };
+  const mask = integerField(fields, "mask", 0, U32_MAX);
+  const k = integerField(fields, "k", 1, 32);
+  const from = integerField(fields, "from", 0, U32_MAX);
+  return { role, stream, agent: printable(agent), node, epoch, proof, mask, k, from };
 }
 
 /* ------------------------------------------------------------------ ACCEPT, REFUSE */

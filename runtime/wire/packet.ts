@@ -31,6 +31,9 @@ export const PacketType = {
   CHALLENGE: 0x1a,
   RESPONSE: 0x1b,
   CLOSE: 0x1c,
+  MAP: 0x1d,
+  REPORT: 0x1e,
+  PUNCH: 0x1f,
 } as const;
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 
