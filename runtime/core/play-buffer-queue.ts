@@ -47,6 +47,11 @@ export class PlayQueue {
     this.#items.splice(this.#placeOf(waiting.first), 0, waiting);
   }
 
+  /** Forgets segments that begin before fragment `number`. */
+  dropBefore(number: number): void {
+    while (serialDiff(this.#items[0]?.first ?? number, number) < 0) this.#items.shift();
+  }
+
   shift(): Waiting | undefined {
     return this.#items.shift();
   }

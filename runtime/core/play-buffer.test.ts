@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Prng } from "../base/prng.ts";
 import { ms, NEVER } from "../base/time.ts";
 import { HOT_PATHS, testHotPath } from "../wasm/testing.ts";
 import { FrameKind } from "../wire/frame.ts";
@@ -348,6 +349,54 @@ describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
     expect(buffer.wantedFrom()).toBe(0);
     buffer.handleEnded(ms(1000), 0);
     expect(buffer.isFinished(buffer.nextDue())).toBe(true);
+  });
+
+  test("a changed configuration comes out once, right before its key frame; repeated ones do not", () => {
+    const world = play({
+      seconds: 10,
+      channel: repairedChannel(30, 40, 0.02),
+      configChangeMs: 5990,
+    });
+    const configs = world.shown.filter((one) => one.frame.kind === FrameKind.videoConfig);
+    expect(configs.map((one) => one.frame.body[0])).toEqual([2, 102]);
+    const after = world.shown[world.shown.indexOf(configs[1] as (typeof configs)[0]) + 1];
+    expect([after?.frame.kind, after?.frame.dtsMs]).toEqual([FrameKind.key, 7000]);
+  });
+
+  test("whatever the channel does: in order, every frame accounted for, and no driver spins", () => {
+    for (let seed = 1; seed <= 24; seed++) {
+      const random = new Prng(seed);
+      const repaired = repairedChannel(
+        random.next() * 150,
+        random.next() ** 2 * 400,
+        random.next() * 0.3,
+      );
+      const lost = random.next() < 0.5 ? 0 : random.next() * 0.05;
+      const silentFrom = 3000 + random.next() * 4000;
+      const silentTo = random.next() < 0.5 ? silentFrom + random.next() * 3000 : 0;
+      const world = play({
+        seed,
+        seconds: 10,
+        joinMs: random.next() * 3000,
+        groupFrames: 10 + random.below(90),
+        disposable: random.next() < 0.5,
+        options: { strict: random.next() < 0.3 },
+        hasClock: random.next() < 0.9,
+        channel: (passage) => {
+          if (passage.random.next() < lost) return undefined;
+          const isSilent = passage.at >= silentFrom && passage.at < silentTo;
+          return repaired(passage) + (isSilent ? silentTo - passage.at : 0);
+        },
+      });
+      const { buffer, shown, sent } = world;
+      const order = shown.map((one) => one.sequence);
+      expect(order.every((one, i) => i === 0 || one > (order[i - 1] as number))).toBe(true);
+      expect(world.inTime.length).toBe(buffer.framesPlayed);
+      const from = shown.find((one) => !one.decodeOnly)?.capturedAt ?? Number.POSITIVE_INFINITY;
+      const to = shown.at(-1)?.capturedAt ?? 0;
+      const due = sent.filter((one) => one.capturedAt > from && one.capturedAt < to).length;
+      expect(buffer.framesPlayed + buffer.framesSkipped).toBeGreaterThanOrEqual(due - 1);
+    }
   });
 
   test("the same seed plays the same", () => {

@@ -115,6 +115,7 @@ export class PlayBuffer {
     const { end, isGroupStart } = segment;
     const isBurst = flagPhase(segment.flags) === Phase.start;
     this.#queue.add({ first, end, isGroupStart, isBurst, header, media, wholeAt: now });
+    if (!this.isStarted) this.#queue.dropBefore(this.#index.oldest());
   }
 
   /** Fragments [first, first + count) will not come: nothing waits for them. */

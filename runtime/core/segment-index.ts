@@ -173,6 +173,10 @@ export class SegmentIndex {
     const hot = this.hot;
     const count = hot.segmentSlots(this.store, first);
     if (count === 0) return undefined;
+    if (count === 1) {
+      const ptr = hot.payloadPtr(hot.out[0] as number) + SEGMENT_HEADER_BYTES;
+      return hot.bytes.slice(ptr, ptr + header.size);
+    }
     const body = new Uint8Array(header.size);
     let at = 0;
     for (let i = 0; i < count; i++) {
@@ -256,8 +260,8 @@ export class SegmentIndex {
 
   #decode(slot: number): SegmentHeader | undefined {
     const ptr = this.hot.payloadPtr(slot);
-    const length = this.hot.payloadLength(slot);
-    return decodeSegmentHeader(this.hot.bytes.subarray(ptr, ptr + length));
+    if (this.hot.payloadLength(slot) < SEGMENT_HEADER_BYTES) return undefined;
+    return decodeSegmentHeader(this.hot.bytes, ptr);
   }
 
   /* Fragments are full but for the last, whose length the header tells; whichever of the two comes later is checked. */

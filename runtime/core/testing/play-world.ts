@@ -2,6 +2,7 @@
  * A publisher, a channel and a play buffer in virtual time: frames are cut as a publisher cuts them, each fragment takes
  * as long as the scenario says (or is lost), and what the buffer hands out is noted. Everything follows from the seed.
  */
+import { assert } from "../../base/assert.ts";
 import { Prng } from "../../base/prng.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { FrameKind, type MediaFrame } from "../../wire/frame.ts";
@@ -30,6 +31,8 @@ export interface PlayScenario {
   readonly groupFrames?: number;
   /** Every third frame refers to nothing and nothing to it. */
   readonly disposable?: boolean;
+  /** The encoder changes its video configuration then, before the next key frame. */
+  readonly configChangeMs?: number;
   /** ms on the way, or undefined when the fragment never comes. */
   readonly channel: (passage: Passage) => number | undefined;
   /** The viewer joins then; the group running is sent as a burst. */
@@ -112,6 +115,8 @@ export class PlayWorld {
       const mediaMs = i * AUDIO_FRAME_MS + 1;
       this.#at(capture(mediaMs, this.#random), FrameKind.audio, mediaMs);
     }
+    const { configChangeMs } = this.#scenario;
+    if (configChangeMs !== undefined) this.#at(configChangeMs, FrameKind.videoConfig, -1);
     for (let at = 0; at < seconds * 1000; at += 10) this.clock.at(at, () => this.#tick());
     if (joinMs > 0) this.clock.at(joinMs, () => this.#join());
   }
@@ -132,7 +137,7 @@ export class PlayWorld {
     const size = sizeOf(kind, random);
     const body = new Uint8Array(size);
     if (kind > FrameKind.metadata) random.fill(body);
-    else body.fill(kind + 1);
+    else body.fill(this.clock.now === 0 ? kind + 1 : kind + 101);
     const dtsMs = Math.round(dts(mediaMs, random)) >>> 0;
     const frame = { kind, dtsMs, ptsOffsetMs: 0, body };
     const { now } = this.clock;
@@ -201,6 +206,7 @@ export class PlayWorld {
       this.shown.push({ ...played, at: now, delayMs });
     }
     const due = this.buffer.nextDue();
+    assert(due > now || this.buffer.isFinished(now), "the play buffer would spin its driver");
     if (due >= this.#wakeAt && this.#wakeAt > now) return;
     if (due === NEVER) return;
     this.#wakeAt = Math.max(due, now + 0.001);
