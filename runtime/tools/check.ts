@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { runTests, summaryText } from "./run-tests.ts";
 
 const ROOT = join(import.meta.dir, "../..");
+const COLORS = process.stdout.isTTY === true ? "force" : "off";
 
 interface Stage {
   readonly name: string;
@@ -16,7 +17,7 @@ interface Stage {
 const STAGES: readonly Stage[] = [
   {
     name: "format and lint",
-    command: ["@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "."],
+    command: ["@biomejs/biome/bin/biome", "ci", "--error-on-warnings", `--colors=${COLORS}`, "."],
   },
   { name: "types", command: ["typescript/bin/tsc", "-p", "tsconfig.json"] },
   {
