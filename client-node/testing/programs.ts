@@ -126,6 +126,11 @@ export class TestPrograms {
     return this.#start("shoal", process.execPath, ["client-node/main.ts", ...args]);
   }
 
+  /** The programs of that name, in the order in which they were started. */
+  named(name: string): readonly TestProgram[] {
+    return this.#programs.filter(({ child }) => child.name === name);
+  }
+
   async stopAll(): Promise<void> {
     for (const { child } of this.#programs) {
       child.expectExit();

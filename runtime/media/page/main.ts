@@ -6,33 +6,12 @@
 import { DelayChart } from "./delay-chart.ts";
 import { element, type PageStats, showStats } from "./figures.ts";
 import { LivePlayer } from "./live-player.ts";
+import type { PageFigures } from "./page-figures.ts";
 
 /** `/api/streams` of the serving program. */
 interface StreamList {
   readonly default: string;
   readonly streams: readonly string[];
-}
-
-/** For tests and the curious: everything the page knows, renewed each second. */
-interface PageFigures {
-  stream: string;
-  state: string;
-  /** Capture to display, ms; null before it is known. */
-  delayMs: number | null;
-  /** Whether `delayMs` was measured frame by frame, or is the peer's figure plus the player's buffer. */
-  delayMeasured: boolean;
-  delayMsMax: number | null;
-  framesDecoded: number;
-  /** Players made anew, and times the picture stood still, since the page was opened. */
-  recreated: number;
-  stalls: number;
-  stats: PageStats | null;
-}
-
-declare global {
-  interface Window {
-    shoalStats: PageFigures;
-  }
 }
 
 const REFRESH_MS = 1_000;
