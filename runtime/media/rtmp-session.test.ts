@@ -146,12 +146,15 @@ test("publishing is the only thing it is for, and once", () => {
   expect(ending(HANDSHAKE, ...chatter)).toContain("bytes before publishing");
 });
 
-test("acknowledges what it received", () => {
+test("acknowledges what it received to an encoder that names a window, and only to such", () => {
   const video = Array.from({ length: 60 }, (_, i) =>
     message(9, new Uint8Array(50_000).fill(0x17), i, 6, 4096),
   );
-  const { answers } = run(greeting("cam"), ...video);
-  expect(answers.split("\u0002\0\0\0\0\0\u0004\u0003").length - 1).toBe(2);
+  const window = message(5, Uint8Array.of(0, 0x26, 0x25, 0xa0), 0, 2); /* 2,500,000 bytes */
+  const acknowledgements = (...pieces: readonly Uint8Array[]): number =>
+    run(...pieces).answers.split("\u0002\0\0\0\0\0\u0004\u0003").length - 1;
+  expect(acknowledgements(greeting("cam"), window, ...video)).toBe(2);
+  expect(acknowledgements(greeting("cam"), ...video)).toBe(0);
 });
 
 test("any bytes, before and after the greeting, give events and never an exception", () => {

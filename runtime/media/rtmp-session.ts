@@ -47,9 +47,6 @@ export type RtmpEvent =
   /** Nothing more is taken; `violation` when the sender broke the protocol or a bound. */
   | { readonly type: "end"; readonly reason: string; readonly violation: boolean };
 
-/** Bytes of C0 and C1 with C2, after which messages begin. */
-const HANDSHAKE_BYTES = 1 + 1536 + 1536;
-const ACK_WINDOW_BYTES = 2_500_000;
 const ACK_WINDOW_BYTES_MIN = 65_536;
 const CHUNK_BYTES_MAX = 0x7fff_ffff;
 const NAME_LENGTH_MAX = 128;
@@ -117,10 +114,14 @@ export class RtmpSession {
     return undefined;
   }
 
-  /** RTMP 5.4.3: half of the window at the latest, or some encoders stop sending. */
+  /**
+   * RTMP 5.4.4: acknowledgements for an encoder that names a window, twice in each. Others (ffmpeg, OBS) get none: an
+   * encoder that closes with unread answers resets the connection, and the end of its stream would be lost.
+   */
   #acknowledge(): void {
-    if (this.#bytesIn < HANDSHAKE_BYTES) return;
-    const window = Math.max(this.#protocol.ackSize ?? ACK_WINDOW_BYTES, ACK_WINDOW_BYTES_MIN);
+    const asked = this.#protocol.ackSize;
+    if (asked === undefined) return;
+    const window = Math.max(asked, ACK_WINDOW_BYTES_MIN);
     if (this.#bytesIn - this.#bytesAcknowledged < window / 2) return;
     this.#bytesAcknowledged = this.#bytesIn;
     this.#protocol.sendACK(this.#bytesIn >>> 0);
