@@ -1,6 +1,6 @@
 /**
- * What delivery has been like lately: how long things took (a histogram that forgets), and the least of a window. Both
- * cost the same however much arrives.
+ * What delivery has been like lately: how long things took (a histogram that forgets), and the
+ * least of a window. Both cost the same however much arrives.
  */
 import { assert } from "../base/assert.ts";
 import type { Ms } from "../base/time.ts";
@@ -68,7 +68,10 @@ export class LagHistogram {
   }
 }
 
-/** Least value of the last `windowMs`, give or take half; of the last values there were when nothing came since. */
+/**
+ * Least value of the last `windowMs`, give or take half; of the last values there were when nothing
+ * came since.
+ */
 export class WindowMin {
   readonly #halfMs: number;
   #since = 0;

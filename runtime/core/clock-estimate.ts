@@ -1,7 +1,8 @@
 /**
- * What another node's clock shows, told from pings: four timestamps a round, of which the round with the least delay
- * knows best (RFC 5905 §8 and its clock filter, §10). Clocks travel as 100 µs units modulo 2^32 (docs/WIRE.md), so an
- * offset is only known modulo `CLOCK_SPAN_MS`, and a time read from the wire is the one nearest to a local time.
+ * What another node's clock shows, told from pings: four timestamps a round, of which the round
+ * with the least delay knows best (RFC 5905 §8 and its clock filter, §10). Clocks travel as 100 µs
+ * units modulo 2^32 (docs/WIRE.md), so an offset is only known modulo `CLOCK_SPAN_MS`, and a time
+ * read from the wire is the one nearest to a local time.
  */
 import { assert } from "../base/assert.ts";
 import { type Ms, ms } from "../base/time.ts";
@@ -22,7 +23,10 @@ export function nearestClockMs(value: number, near: number): number {
 }
 
 export class ClockEstimate {
-  /* Of the last rounds: offset, RTT, time it ended; three numbers a round, oldest overwritten. Empty costs nothing. */
+  /*
+   * Of the last rounds: offset, RTT, time it ended; three numbers a round, oldest overwritten.
+   * Empty costs nothing.
+   */
   readonly #rounds: number[] = [];
   #written = 0;
   #offset = 0;
@@ -30,8 +34,9 @@ export class ClockEstimate {
   #at = 0;
 
   /**
-   * A ping's round: sent at `sent` and answered at `received` by the local clock, arrived at `peerReceived` and answered
-   * at `peerSent` by the peer's (units). Returns false, and learns nothing, when the four cannot belong together.
+   * A ping's round: sent at `sent` and answered at `received` by the local clock, arrived at
+   * `peerReceived` and answered at `peerSent` by the peer's (units). Returns false, and learns
+   * nothing, when the four cannot belong together.
    */
   addSample(sent: Ms, peerReceived: number, peerSent: number, received: Ms): boolean {
     const heldMs = ((peerSent - peerReceived) | 0) / 10;
@@ -68,7 +73,10 @@ export class ClockEstimate {
     return this.#rtt / 2 + ROUNDING_MS + DRIFT * Math.max(0, now - this.#at);
   }
 
-  /** The local time at which the peer's clock shows `peerUnits`, the one nearest to the local time `near`. */
+  /**
+   * The local time at which the peer's clock shows `peerUnits`, the one nearest to the local time
+   * `near`.
+   */
   toLocal(peerUnits: number, near: Ms): Ms {
     assert(this.ready, "no round was measured");
     return ms(nearestClockMs(peerUnits / 10 - this.#offset, near));
@@ -96,14 +104,18 @@ export class ClockEstimate {
   }
 }
 
-/** Smaller changes of a capture offset are followed at this rate, so that play-out does not jerk: 1 %. */
+/**
+ * Smaller changes of a capture offset are followed at this rate, so that play-out does not jerk: 1
+ * %.
+ */
 const SLEW = 0.01;
 /** Larger ones at once: the estimate was wrong, or the upstream is another one. */
 const SLEW_MS_MAX = 100;
 
 /**
- * Tells a stream's capture times (the publisher's clock) in the local clock. The upstream says in CLOCK what to add to
- * reach *its* clock; our estimate of that clock does the rest. What comes out is what this node tells its own children.
+ * Tells a stream's capture times (the publisher's clock) in the local clock. The upstream says in
+ * CLOCK what to add to reach *its* clock; our estimate of that clock does the rest. What comes out
+ * is what this node tells its own children.
  */
 export class CaptureClock {
   #toldOffset = Number.NaN;
@@ -122,8 +134,9 @@ export class CaptureClock {
   }
 
   /**
-   * The upstream's CLOCK entry: `upstream's clock = capture clock + offsetMs`, ± `uncertaintyMs`; `upstream` is the
-   * estimate of that node's clock and is read again whenever the time is asked. Returns false for nonsense.
+   * The upstream's CLOCK entry: `upstream's clock = capture clock + offsetMs`, ± `uncertaintyMs`;
+   * `upstream` is the estimate of that node's clock and is read again whenever the time is asked.
+   * Returns false for nonsense.
    */
   told(now: Ms, offsetMs: number, uncertaintyMs: number, upstream: ClockEstimate): boolean {
     if (!Number.isFinite(offsetMs) || !(uncertaintyMs >= 0)) return false;
@@ -144,7 +157,9 @@ export class CaptureClock {
     return this.#jumps;
   }
 
-  /** Local clock − capture clock at `now`, ms, modulo `CLOCK_SPAN_MS`: what CLOCK tells children. */
+  /**
+   * Local clock − capture clock at `now`, ms, modulo `CLOCK_SPAN_MS`: what CLOCK tells children.
+   */
   offsetMs(now: Ms): number {
     assert(this.ready, "the capture clock is not known yet");
     return this.#follow(now);
@@ -154,7 +169,10 @@ export class CaptureClock {
     return this.#toldUncertainty + (this.#upstream?.uncertaintyMs(now) ?? 0);
   }
 
-  /** When something was captured, in the local clock: the time nearest to `now`. `captureUnits` as on the wire. */
+  /**
+   * When something was captured, in the local clock: the time nearest to `now`. `captureUnits` as
+   * on the wire.
+   */
   toLocal(captureUnits: number, now: Ms): Ms {
     return ms(nearestClockMs(captureUnits / 10 + this.offsetMs(now), now));
   }

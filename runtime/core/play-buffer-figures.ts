@@ -1,6 +1,7 @@
 /**
- * What a viewer has had of it: frames in time, given up, damaged; how long picture or sound stood still; capture → play-out.
- * Frozen is the time more than 100 ms past the due time of a track's next frame.
+ * What a viewer has had of it: frames in time, given up, damaged; how long picture or sound stood
+ * still; capture → play-out. Frozen is the time more than 100 ms past the due time of a track's
+ * next frame.
  */
 import type { Ms } from "../base/time.ts";
 
@@ -72,7 +73,10 @@ export class PlayFigures {
     track.gapMedia = Number.NaN;
   }
 
-  /** `isWaiting`: more is known to exist than was shown, so that standing still is not the encoder's own pause. */
+  /**
+   * `isWaiting`: more is known to exist than was shown, so that standing still is not the encoder's
+   * own pause.
+   */
   stalledMs(now: Ms, isWaiting: boolean, offset: number): number {
     const audio = this.#audio.lastMedia + this.#audio.cadenceMs;
     const video = this.#video.lastMedia + this.#video.cadenceMs;

@@ -48,7 +48,10 @@ export class PlayZones {
     this.#index = index;
   }
 
-  /** A fragment came in: how late do pushes come? Only those whose capture time is known, not guessed, say. */
+  /**
+   * A fragment came in: how late do pushes come? Only those whose capture time is known, not
+   * guessed, say.
+   */
   handleFragment(now: Ms, place: FragmentPlace): void {
     if (flagPhase(place.flags) !== Phase.push) return;
     if (!this.#index.clock?.ready || this.#index.segmentOf(place.number)?.header === undefined)
@@ -92,7 +95,10 @@ export class PlayZones {
     return playoutMs - Math.min(urgentMs, URGENT_SHARE_MAX * playoutMs);
   }
 
-  /** What is missing from fragment `from` on and old enough to be asked for but still of use: at most `limit` ranges. */
+  /**
+   * What is missing from fragment `from` on and old enough to be asked for but still of use: at
+   * most `limit` ranges.
+   */
   missing(now: Ms, from: number, playoutMs: number, limit: number): readonly MissingRange[] {
     const out: MissingRange[] = [];
     const pullFrom = this.pullFromMs(playoutMs);

@@ -1,5 +1,6 @@
 /**
- * Whole segments that wait for their time, in order: when the first of them comes out, and where play-out can start.
+ * Whole segments that wait for their time, in order: when the first of them comes out, and where
+ * play-out can start.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";
@@ -21,8 +22,8 @@ export interface Waiting {
 }
 
 /**
- * Late frames, and those of the start burst, wait this long for what is missing before them: handing them on without it
- * would damage the rest of the group to save little.
+ * Late frames, and those of the start burst, wait this long for what is missing before them:
+ * handing them on without it would damage the rest of the group to save little.
  */
 const LATE_WAIT_MS = 400;
 
@@ -57,8 +58,9 @@ export class PlayQueue {
   }
 
   /**
-   * When the head comes out if play-out stands at fragment `cursor`: at its due time (if late, at once) when nothing is
-   * missing before it, else when it, or something behind it, can wait for that no longer. `NEVER` when empty.
+   * When the head comes out if play-out stands at fragment `cursor`: at its due time (if late, at
+   * once) when nothing is missing before it, else when it, or something behind it, can wait for
+   * that no longer. `NEVER` when empty.
    */
   readyAt(cursor: number): Ms {
     const head = this.#items[0];
@@ -77,8 +79,9 @@ export class PlayQueue {
   }
 
   /**
-   * Makes the group to start with the head, and returns its play time: the newest that is due at `now`, else the oldest.
-   * Its configurations and its first frame must be whole. `NEVER` when there is none.
+   * Makes the group to start with the head, and returns its play time: the newest that is due at
+   * `now`, else the oldest. Its configurations and its first frame must be whole. `NEVER` when
+   * there is none.
    */
   seekGroup(now: Ms): Ms {
     let chosen = -1;
@@ -93,7 +96,9 @@ export class PlayQueue {
     return playAt;
   }
 
-  /** Media time up to which all is whole, from fragment `cursor` on; −Infinity when it waits there. */
+  /**
+   * Media time up to which all is whole, from fragment `cursor` on; −Infinity when it waits there.
+   */
   mediaWhole(cursor: number): number {
     let next = cursor;
     let media = Number.NEGATIVE_INFINITY;

@@ -4,10 +4,11 @@
  *   dts ──(jumps and wraps taken out)──> media time ──(+ play offset)──> local clock
  *   capture clock ──(CaptureClock)──> local clock
  *
- * The *base* is media time told as local capture time at its earliest: the least of capture − media over some seconds, so
- * that an encoder's jitter does not shake the play-out. A frame is played at media + offset, where offset = base + target.
- * The target follows the lags that deliveries really had. The offset is never set anew while things go well: it slides, by
- * stretching time by at most 2 %.
+ * The *base* is media time told as local capture time at its earliest: the least of capture − media
+ * over some seconds, so that an encoder's jitter does not shake the play-out. A frame is played at
+ * media + offset, where offset = base + target. The target follows the lags that deliveries really
+ * had. The offset is never set anew while things go well: it slides, by stretching time by at most
+ * 2 %.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms } from "../base/time.ts";
@@ -23,11 +24,17 @@ export interface TimelineOptions {
 
 /** Stretching that nobody hears. */
 const STRETCH = 0.02;
-/** Further away than this the offset is set at once: time stamps or the clock have changed altogether. */
+/**
+ * Further away than this the offset is set at once: time stamps or the clock have changed
+ * altogether.
+ */
 const SLIDE_MS_MAX = 1500;
 /** The target sinks at this rate at most, ms per ms. */
 const SHRINK = 0.005;
-/** Timestamps that leave the capture clock by more than this, and did so from one frame to the next, have jumped. */
+/**
+ * Timestamps that leave the capture clock by more than this, and did so from one frame to the next,
+ * have jumped.
+ */
 const JUMP_MS = 1000;
 /** Timestamp runs remembered: frames from before and after a jump come mixed. */
 const RUNS_MAX = 4;
@@ -36,15 +43,23 @@ const INTERLEAVE_MS_MAX = 300;
 const WINDOW_MS = 10_000;
 const ADAPT_EVERY_MS = 100;
 const HALF_LIFE_MS = 20_000;
-/** Headroom over the 99th and 99.9th percentile of lags; each covers what the other's rounding leaves. */
+/**
+ * Headroom over the 99th and 99.9th percentile of lags; each covers what the other's rounding
+ * leaves.
+ */
 const MARGIN_P99_MS = 60;
 const MARGIN_P999_MS = 20;
-/** Lags before the target may rise on their account, and before it may sink below where it began. */
+/**
+ * Lags before the target may rise on their account, and before it may sink below where it began.
+ */
 const SAMPLES_TO_RISE = 30;
 const SAMPLES_TO_SINK = 300;
 /** Kept ahead of the fastest delivery even when the clocks claim that there is no time for it. */
 const SLACK_MS_MIN = 100;
-/** Everything late for this long, and this often: the path is another one, and the play point follows it at once. */
+/**
+ * Everything late for this long, and this often: the path is another one, and the play point
+ * follows it at once.
+ */
 const LATE_RUN_MS = 1000;
 const LATE_RUN_MIN = 8;
 
@@ -82,8 +97,8 @@ export class PlayTimeline {
   }
 
   /**
-   * Media time of a frame, ms. `previous` is that of the frame before it in sequence, which it is not played before
-   * (within bounds), NaN if unknown.
+   * Media time of a frame, ms. `previous` is that of the frame before it in sequence, which it is
+   * not played before (within bounds), NaN if unknown.
    */
   mediaOf(now: Ms, header: SegmentHeader, previous: number): number {
     const captureMs = this.#unwrapCapture(header.captureUnits);
@@ -96,7 +111,10 @@ export class PlayTimeline {
     return media;
   }
 
-  /** A segment became whole; `isLive` unless it came in the start burst or is the backlog of an outage. */
+  /**
+   * A segment became whole; `isLive` unless it came in the start burst or is the backlog of an
+   * outage.
+   */
   handleWhole(now: Ms, media: number, isLive: boolean): void {
     if (!isLive) {
       if (!this.#hasLive) this.#leastWhole.add(now, now - media);
@@ -109,7 +127,10 @@ export class PlayTimeline {
     if (this.isSet) this.#followLateness(now, media);
   }
 
-  /** Sets the play point to live − target at once. `anyway`: without a capture clock, by arrivals alone. */
+  /**
+   * Sets the play point to live − target at once. `anyway`: without a capture clock, by arrivals
+   * alone.
+   */
   start(now: Ms, anyway: boolean): boolean {
     if (this.#leastCapture.isEmpty || !(this.#clock.ready || anyway)) return false;
     this.#offset = this.#base(now) + this.#target;
@@ -155,14 +176,19 @@ export class PlayTimeline {
     return this.#target;
   }
 
-  /* Local capture time of media time 0, at its earliest. Nothing arrives before it was captured, whatever clocks say. */
+  /*
+   * Local capture time of media time 0, at its earliest. Nothing arrives before it was captured,
+   * whatever clocks say.
+   */
   #base(now: Ms): number {
     if (!this.#clock.ready) return this.#leastWhole.value;
     const shift = this.#clock.toLocal(this.#captureUnits, now) - this.#captureMs;
     return Math.min(this.#leastCapture.value + shift, this.#leastWhole.value);
   }
 
-  /* Local time at which media time 0 was whole at the fastest; only live deliveries say anything. */
+  /*
+   * Local time at which media time 0 was whole at the fastest; only live deliveries say anything.
+   */
   #arrival(): number {
     return this.#hasLive ? this.#leastWhole.value : Number.NEGATIVE_INFINITY;
   }
@@ -181,7 +207,9 @@ export class PlayTimeline {
     this.#targetMin = Math.min(maxMs, Math.max(least, this.#arrival() - base + spreadMs));
   }
 
-  /* When all has been late for a while, stretching would take for ever: the picture stands anyway. */
+  /*
+   * When all has been late for a while, stretching would take for ever: the picture stands anyway.
+   */
   #followLateness(now: Ms, media: number): void {
     const lag = now - media;
     if (lag <= this.#offset) {

@@ -1,12 +1,14 @@
 /**
- * The play buffer of one stream epoch: a window of time before the play point, out of which frames come when they are due,
- * in the order of their sequence numbers. It never waits for what is missing once something after it is due in time:
+ * The play buffer of one stream epoch: a window of time before the play point, out of which frames
+ * come when they are due, in the order of their sequence numbers. It never waits for what is
+ * missing once something after it is due in time:
  *
  *   due in time           handed on at its play time; what is missing before it is skipped for good
  *   whole, but late       handed on at once if nothing is missing before it, else after a while: for the decoder only
  *   a reference is lost   frames that need it are handed on as damaged (`strict`: kept back until the next key frame)
  *
- * It starts at a group: the play point is live − target at once, and what lies before it comes out for the decoder only.
+ * It starts at a group: the play point is live − target at once, and what lies before it comes out
+ * for the decoder only.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";
@@ -44,11 +46,17 @@ export interface PlayedFrame {
 
 /** Without a capture clock the play point goes by arrivals, after this long. */
 const CLOCK_WAIT_MS = 1000;
-/** Silence of this length is an outage that no play buffer is meant to hide: the backlog says nothing of usual lags. */
+/**
+ * Silence of this length is an outage that no play buffer is meant to hide: the backlog says
+ * nothing of usual lags.
+ */
 const OUTAGE_MS = 1000;
 /** References remembered; frames refer to the newest one or two. */
 const REFERENCES = 32;
-/** A frame handed on this much after its due time was held up by what was missing before it: it is late. */
+/**
+ * A frame handed on this much after its due time was held up by what was missing before it: it is
+ * late.
+ */
 const HELD_UP_MS = 100;
 /** What is due this shortly before the start still counts as played; wake-ups are that coarse. */
 const START_EARLY_MS = 5;
@@ -65,7 +73,10 @@ export class PlayBuffer {
   readonly #queue: PlayQueue;
   #announced: number | undefined;
   #firstAt: Ms = NEVER;
-  /* Next fragment to play, undefined until started; sequence number and media time of what was played last. */
+  /*
+   * Next fragment to play, undefined until started; sequence number and media time of what was
+   * played last.
+   */
   #cursor: number | undefined;
   #lastSequence = 0;
   #lastMedia = Number.NaN;
@@ -148,7 +159,10 @@ export class PlayBuffer {
     return undefined;
   }
 
-  /** When `pollFrame` has something next; `NEVER` when only a segment (or the capture clock) can change that. */
+  /**
+   * When `pollFrame` has something next; `NEVER` when only a segment (or the capture clock) can
+   * change that.
+   */
   nextDue(): Ms {
     const end = this.#endsAt();
     if (!this.#timeline.isSet) {
@@ -229,7 +243,9 @@ export class PlayBuffer {
     return this.#figures.delayMsMax;
   }
 
-  /** Time frozen more than 100 ms past the next frame's due time, a standstill that lasts included. */
+  /**
+   * Time frozen more than 100 ms past the next frame's due time, a standstill that lasts included.
+   */
   stalledMs(now: Ms): number {
     const isWaiting =
       this.#cursor !== undefined && serialDiff(this.#index.frontier(), this.#cursor) > 0;

@@ -1,9 +1,11 @@
 /**
- * Turns an encoder's frames into segments cut into fragments (docs/WIRE.md §2). It knows as much of media as a joiner
- * needs: each group begins with the configurations its frames need, and each frame says which one it needs first.
+ * Turns an encoder's frames into segments cut into fragments (docs/WIRE.md §2). It knows as much of
+ * media as a joiner needs: each group begins with the configurations its frames need, and each
+ * frame says which one it needs first.
  *
- * A group begins with every key frame; where there is no video, about every two seconds of sound. A configuration or
- * metadata that the encoder sends waits for the next group, or goes right before a frame of its track if that is first.
+ * A group begins with every key frame; where there is no video, about every two seconds of sound. A
+ * configuration or metadata that the encoder sends waits for the next group, or goes right before a
+ * frame of its track if that is first.
  */
 import { serialDiff } from "../base/serial.ts";
 import type { Ms } from "../base/time.ts";
@@ -75,9 +77,9 @@ export class SegmentCutter {
   }
 
   /**
-   * The segments that `frame`, captured now, makes, in order: configurations first where a group begins. Empty for a
-   * configuration (it waits for its frame), for video before the first key frame, and for a frame that is lost (those
-   * that need it tell by its sequence number).
+   * The segments that `frame`, captured now, makes, in order: configurations first where a group
+   * begins. Empty for a configuration (it waits for its frame), for video before the first key
+   * frame, and for a frame that is lost (those that need it tell by its sequence number).
    */
   cut(now: Ms, frame: MediaFrame): readonly CutSegment[] {
     const { kind, body } = frame;
@@ -115,7 +117,10 @@ export class SegmentCutter {
     return sinceMs < 0 || sinceMs >= AUDIO_GROUP_MS;
   }
 
-  /* How far back the reference lies. Later frames refer to this one even if it is lost: that is how its loss is told. */
+  /*
+   * How far back the reference lies. Later frames refer to this one even if it is lost: that is how
+   * its loss is told.
+   */
   #dependsOn(kind: FrameKind): number {
     if (kind === FrameKind.audio || this.#reference === undefined) return 0;
     if (kind === FrameKind.key) return 0;
@@ -153,7 +158,9 @@ export class SegmentCutter {
     return true;
   }
 
-  /* Header and body in slots of MAX_BODY_BYTES; undefined, and nothing kept, when memory is full. */
+  /*
+   * Header and body in slots of MAX_BODY_BYTES; undefined, and nothing kept, when memory is full.
+   */
   #fill(header: SegmentHeader, body: Uint8Array): number[] | undefined {
     const bytes = SEGMENT_HEADER_BYTES + body.length;
     const total = fragmentsOf(body.length);

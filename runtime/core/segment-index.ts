@@ -1,12 +1,13 @@
 /**
- * The segments of one stream epoch that a node knows, beside the hot path's store of their fragments: where each begins,
- * what its header says, whether it is whole, where groups begin, and what may be dropped. The store knows bytes and
- * bits; this knows order and age.
+ * The segments of one stream epoch that a node knows, beside the hot path's store of their
+ * fragments: where each begins, what its header says, whether it is whole, where groups begin, and
+ * what may be dropped. The store knows bytes and bits; this knows order and age.
  *
  *   fragments   …|0 1 2|3|4|5 6 7 8|·|·|11 12|…      · = nothing known: a hole whose age its neighbours tell
  *   segments      key   a i  inter       inter
  *
- * Kept is what came within `retainMs`, and from the start of the group that a joiner would be given, up to `groupMsMax`.
+ * Kept is what came within `retainMs`, and from the start of the group that a joiner would be
+ * given, up to `groupMsMax`.
  */
 import { assert } from "../base/assert.ts";
 import { serialDiff } from "../base/serial.ts";
@@ -43,7 +44,9 @@ export interface FragmentPlace {
 }
 
 const CAPACITY = 8192;
-/** A joiner starts from the group that was running this long ago, ms: the longest play-out delay. */
+/**
+ * A joiner starts from the group that was running this long ago, ms: the longest play-out delay.
+ */
 const JOIN_AGE_MS = 1500;
 /** A frontier further ahead than this many fragments is not believed. */
 const FRONTIER_AHEAD_MAX = 1 << 16;
@@ -73,8 +76,9 @@ export class SegmentIndex {
   }
 
   /**
-   * Files a fragment: `Inserted.fresh` or `completed` (its segment is whole now), or a negative `Status`: `conflict` when it
-   * contradicts what is known. The caller keeps its reference to `slot`.
+   * Files a fragment: `Inserted.fresh` or `completed` (its segment is whole now), or a negative
+   * `Status`: `conflict` when it contradicts what is known. The caller keeps its reference to
+   * `slot`.
    */
   insert(now: Ms, place: FragmentPlace, slot: number): number {
     const { number, index, total, flags } = place;
@@ -98,7 +102,10 @@ export class SegmentIndex {
     return result;
   }
 
-  /** The upstream holds everything before fragment `frontier` by local time `at`. Nonsense is ignored. */
+  /**
+   * The upstream holds everything before fragment `frontier` by local time `at`. Nonsense is
+   * ignored.
+   */
   handleFrontier(at: Ms, frontier: number): void {
     if (!this.isEmpty && serialDiff(frontier, this.next()) > FRONTIER_AHEAD_MAX) return;
     if (this.#toldFrontier !== undefined && serialDiff(frontier, this.#toldFrontier) <= 0) return;
@@ -120,7 +127,10 @@ export class SegmentIndex {
     return this.hot.storeNext(this.store);
   }
 
-  /** One past the newest fragment known to exist: seen, counted in a segment's total, or told by the upstream. */
+  /**
+   * One past the newest fragment known to exist: seen, counted in a segment's total, or told by the
+   * upstream.
+   */
   frontier(): number {
     const newest = this.#list.last;
     const seen = newest === undefined ? this.next() : newest.end;
@@ -133,7 +143,10 @@ export class SegmentIndex {
     return this.#list.group(this.#list.groupCount - 1)?.first ?? this.next();
   }
 
-  /** First fragment of the newest group begun at least `ageMs` ago, else of the oldest; `next()` when there is none. */
+  /**
+   * First fragment of the newest group begun at least `ageMs` ago, else of the oldest; `next()`
+   * when there is none.
+   */
   groupStartBefore(now: Ms, ageMs: number): number {
     for (let i = this.#list.groupCount - 1; i >= 0; i--) {
       const group = this.#list.group(i) as SegmentRecord;
@@ -166,7 +179,9 @@ export class SegmentIndex {
     return this.#list.from(from);
   }
 
-  /** A fresh copy of a whole segment's body (without its header); undefined while it is not whole. */
+  /**
+   * A fresh copy of a whole segment's body (without its header); undefined while it is not whole.
+   */
   takeBody(first: number): Uint8Array | undefined {
     const header = this.#list.at(first)?.header;
     if (header === undefined) return undefined;
@@ -190,14 +205,20 @@ export class SegmentIndex {
     return body;
   }
 
-  /** Missing fragment numbers in [from, to) to `hot.out[0..n)`, none that were dropped; returns n ≤ limit. */
+  /**
+   * Missing fragment numbers in [from, to) to `hot.out[0..n)`, none that were dropped; returns n ≤
+   * limit.
+   */
   holes(from: number, to: number, limit: number): number {
     const floor = this.#floor;
     const start = floor !== undefined && serialDiff(from, floor) < 0 ? floor : from;
     return serialDiff(to, start) <= 0 ? 0 : this.hot.holes(this.store, start, to, limit);
   }
 
-  /** When a fragment was captured, in the local clock; told from its neighbours while it is unknown. Never after `now`. */
+  /**
+   * When a fragment was captured, in the local clock; told from its neighbours while it is unknown.
+   * Never after `now`.
+   */
   capturedAt(number: number, now: Ms): Ms {
     const units = this.#list.captureOf(number);
     if (units === undefined) return now;
@@ -249,7 +270,10 @@ export class SegmentIndex {
     return this.hot.evictBefore(this.store, upTo);
   }
 
-  /* The store's window moves with the newest fragment; a segment that no longer lies in it entirely is gone. */
+  /*
+   * The store's window moves with the newest fragment; a segment that no longer lies in it entirely
+   * is gone.
+   */
   #followWindow(): void {
     const edge = (this.next() - this.#capacity) >>> 0;
     const oldest = this.#list.first as SegmentRecord;
@@ -264,7 +288,10 @@ export class SegmentIndex {
     return decodeSegmentHeader(this.hot.bytes, ptr);
   }
 
-  /* Fragments are full but for the last, whose length the header tells; whichever of the two comes later is checked. */
+  /*
+   * Fragments are full but for the last, whose length the header tells; whichever of the two comes
+   * later is checked.
+   */
   #fits(
     first: number,
     total: number,

@@ -1,6 +1,6 @@
 /**
- * Segments in the order of their fragments, as an array that grows at its end and shrinks at its beginning. A segment that
- * comes late is put in its place, which is never far from the end.
+ * Segments in the order of their fragments, as an array that grows at its end and shrinks at its
+ * beginning. A segment that comes late is put in its place, which is never far from the end.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, NEVER } from "../base/time.ts";
@@ -134,8 +134,9 @@ export class SegmentList {
   }
 
   /**
-   * Capture time of fragment `number` in the publisher's units: its segment's, or between those of its neighbours by
-   * number, or onwards from the newest at the pace of the last ones. Undefined while no header is known.
+   * Capture time of fragment `number` in the publisher's units: its segment's, or between those of
+   * its neighbours by number, or onwards from the newest at the pace of the last ones. Undefined
+   * while no header is known.
    */
   captureOf(number: number): number | undefined {
     const i = this.#place(number);
@@ -167,7 +168,10 @@ export class SegmentList {
     this.#head = 0;
   }
 
-  /* Index of the last segment that begins at `number` or before, −1 if none. Most questions are about the newest. */
+  /*
+   * Index of the last segment that begins at `number` or before, −1 if none. Most questions are
+   * about the newest.
+   */
   #place(number: number): number {
     let low = 0;
     let high = this.size;

@@ -1,7 +1,7 @@
 /**
- * One object's timers: a few named reasons, each with at most one deadline, and their minimum. Nothing fires by itself:
- * the owner reports `next()` through its `pollTimeout` and asks for `expired(now)` when it is woken.
- * (The idea is quinn-proto's `timer.rs`.)
+ * One object's timers: a few named reasons, each with at most one deadline, and their minimum.
+ * Nothing fires by itself: the owner reports `next()` through its `pollTimeout` and asks for
+ * `expired(now)` when it is woken. (The idea is quinn-proto's `timer.rs`.)
  */
 import { type Ms, NEVER } from "../base/time.ts";
 
@@ -47,8 +47,8 @@ export class TimerTable<Reason extends string> {
   }
 
   /**
-   * The reasons due at `now`, each cleared as it is handed out and at most once a call, so that one that sets itself
-   * again to a time already past is heard of next time instead of for ever.
+   * The reasons due at `now`, each cleared as it is handed out and at most once a call, so that one
+   * that sets itself again to a time already past is heard of next time instead of for ever.
    */
   *expired(now: Ms): Generator<Reason, void, undefined> {
     for (let i = 0; i < this.#reasons.length; i++) {

@@ -1,6 +1,7 @@
 /**
- * A publisher, a channel and a play buffer in virtual time: frames are cut as a publisher cuts them, each fragment takes
- * as long as the scenario says (or is lost), and what the buffer hands out is noted. Everything follows from the seed.
+ * A publisher, a channel and a play buffer in virtual time: frames are cut as a publisher cuts
+ * them, each fragment takes as long as the scenario says (or is lost), and what the buffer hands
+ * out is noted. Everything follows from the seed.
  */
 import { assert } from "../../base/assert.ts";
 import { Prng } from "../../base/prng.ts";
@@ -224,7 +225,10 @@ function sizeOf(kind: FrameKind, random: Prng): number {
   return kind === FrameKind.key ? 20_000 + random.below(10_000) : 1000 + random.below(6000);
 }
 
-/** One-way delay and independent loss, repaired after a round trip and a bit each time, as RUDP does. */
+/**
+ * One-way delay and independent loss, repaired after a round trip and a bit each time, as RUDP
+ * does.
+ */
 export function repairedChannel(oneWayMs: number, jitterMs: number, loss: number) {
   return ({ random }: Passage): number => {
     let delay = oneWayMs + random.next() * jitterMs;
