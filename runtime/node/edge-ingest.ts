@@ -14,7 +14,7 @@ import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.
 import type { MediaFrame } from "../wire/frame.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
-import { EdgeStream } from "./edge-stream.ts";
+import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
 import type { NodeEnvironment } from "./node.ts";
@@ -44,7 +44,7 @@ interface Publisher {
 }
 
 export class EdgeIngest implements IntakeListener {
-  readonly stream: EdgeStream;
+  readonly outlet: Outlet;
   readonly #env: NodeEnvironment;
   readonly #retention: Retention;
   readonly #emit: (event: EdgeEvent) => void;
@@ -65,7 +65,7 @@ export class EdgeIngest implements IntakeListener {
     emit: (event: EdgeEvent) => void,
   ) {
     this.#env = env;
-    this.stream = new EdgeStream(env.hot, name);
+    this.outlet = new Outlet(env.hot, name);
     this.#retention = retention;
     this.#emit = emit;
     this.#lastEpoch = env.bootEpoch;
@@ -78,8 +78,8 @@ export class EdgeIngest implements IntakeListener {
   get isUnused(): boolean {
     return (
       this.#publisher === undefined &&
-      this.stream.source === undefined &&
-      this.stream.viewers.size === 0 &&
+      this.outlet.source === undefined &&
+      this.outlet.receivers.size === 0 &&
       this.watchers === 0
     );
   }
@@ -116,7 +116,7 @@ export class EdgeIngest implements IntakeListener {
     this.#end(now, CloseCode.done);
     this.#lastNode = undefined;
     this.#lastEpoch = (this.#lastEpoch + 1) >>> 0;
-    const { name } = this.stream;
+    const { name } = this.outlet;
     const identity = { name, id: streamIdOf(name), epoch: this.#lastEpoch };
     const own = new OwnStream(this.#env.hot, identity, this.#retention);
     own.clock.setLocal(now);
@@ -125,7 +125,7 @@ export class EdgeIngest implements IntakeListener {
     return {
       push: (at, frame) => this.#pushLocal(at, own, frame),
       end: (at) => {
-        if (this.stream.source !== own) return;
+        if (this.outlet.source !== own) return;
         this.#publisher = undefined;
         this.#end(at, CloseCode.done);
       },
@@ -133,15 +133,15 @@ export class EdgeIngest implements IntakeListener {
   }
 
   #pushLocal(now: Ms, own: OwnStream, frame: MediaFrame): void {
-    if (this.stream.source !== own) return; /* taken away by the operator */
+    if (this.outlet.source !== own) return; /* taken away by the operator */
     for (const segment of own.push(now, frame)) {
       this.#countFrame(now);
       for (let i = 0; i < segment.total; i++) {
         const bytes = i === segment.total - 1 ? segment.lastBytes : segment.fragmentBytes;
         const number = (segment.first + i) >>> 0;
         this.#meter.count(now, bytes);
-        this.stream.bytesIn += bytes;
-        this.stream.fanOut(now, number, i, segment.total, segment.flags, bytes);
+        this.outlet.bytesIn += bytes;
+        this.outlet.fanOut(now, number, i, segment.total, segment.flags, bytes);
       }
     }
     this.#readFrames(now);
@@ -170,7 +170,7 @@ export class EdgeIngest implements IntakeListener {
   }
 
   #begin(now: Ms, source: Intake | OwnStream): void {
-    this.stream.begin(now, source);
+    this.outlet.begin(now, source);
     this.#reader = new FrameReader(source.index);
     this.#warnedGroup = false;
     const { name: stream, epoch } = source.stream;
@@ -178,11 +178,11 @@ export class EdgeIngest implements IntakeListener {
   }
 
   #end(now: Ms, code: CloseCode): void {
-    const source = this.stream.source;
+    const source = this.outlet.source;
     this.#lostAt = undefined;
     if (source === undefined) return;
     this.#readFrames(now);
-    this.stream.end(now);
+    this.outlet.end(now);
     this.#reader = undefined;
     const { name: stream, epoch } = source.stream;
     this.#emit({ type: "streamEnded", stream, epoch, reason: closeName(code) });
@@ -194,14 +194,14 @@ export class EdgeIngest implements IntakeListener {
     if (message.t === "stream") this.#handleStream(now, session, message);
     else if (message.t === "ended" && session === this.#publisher?.session) {
       if (session.sinks.delete(message.index)) this.#end(now, CloseCode.done);
-    } else if (message.t === "subscribe") this.#handleSubscribe(session, message);
+    } else if (message.t === "subscribe") this.outlet.subscribe(now, session, message);
   }
 
   #handleStream(now: Ms, session: Session, message: ControlMessage & { t: "stream" }): void {
-    if (session !== this.#publisher?.session || message.name !== this.stream.name) {
+    if (session !== this.#publisher?.session || message.name !== this.outlet.name) {
       throw new ProtocolViolation("unexpected", `stream "${message.name}" on this session`);
     }
-    const source = this.stream.source;
+    const source = this.outlet.source;
     const isResumed = source instanceof Intake && source.stream.epoch === message.epoch;
     session.sinks.clear();
     if (isResumed) {
@@ -215,51 +215,44 @@ export class EdgeIngest implements IntakeListener {
     this.#begin(now, intake);
   }
 
-  #handleSubscribe(session: Session, message: ControlMessage & { t: "subscribe" }): void {
-    const viewer = this.stream.viewers.get(session);
-    if (viewer === undefined) return;
-    viewer.mask = message.mask;
-    viewer.k = message.k;
-  }
-
   handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {
-    const viewer = this.stream.viewers.get(session);
+    const viewer = this.outlet.receivers.get(session);
     if (viewer === undefined || entry.stream !== viewer.index) return;
-    if (entry.uncertaintyMs === CLOCK_UNKNOWN) this.stream.sendClock(now, viewer);
+    if (entry.uncertaintyMs === CLOCK_UNKNOWN) this.outlet.sendClock(now, viewer);
     if (entry.playOutOffsetMs > 0) viewer.playoutMs = entry.playOutOffsetMs;
     session.queue.handleFrontier(entry.stream, entry.next);
   }
 
   handleClock(now: Ms, session: Session, entry: ClockEntry): void {
     const sink = session.sinks.get(entry.stream);
-    if (!(sink instanceof Intake) || sink !== this.stream.source) return;
+    if (!(sink instanceof Intake) || sink !== this.outlet.source) return;
     const isFirst = !sink.clock.ready;
     sink.clock.told(now, entry.captureOffsetMs, entry.uncertaintyMs, session.clock);
-    if (isFirst && sink.clock.ready) this.stream.sendClocks(now);
+    if (isFirst && sink.clock.ready) this.outlet.sendClocks(now);
   }
 
   handleRequest(now: Ms, session: Session, request: RequestPacket): void {
-    const viewer = this.stream.viewers.get(session);
-    if (viewer !== undefined) this.stream.answer(now, viewer, request);
+    const viewer = this.outlet.receivers.get(session);
+    if (viewer !== undefined) this.outlet.answer(now, viewer, request);
   }
 
   handleFresh(now: Ms, intake: Intake, header: FragmentHeader, bytes: number): void {
-    if (intake !== this.stream.source) return;
+    if (intake !== this.outlet.source) return;
     this.#meter.count(now, bytes);
-    this.stream.bytesIn += bytes;
+    this.outlet.bytesIn += bytes;
     const { number, index, total, flags } = header;
-    this.stream.fanOut(now, number, index, total, flags, bytes);
+    this.outlet.fanOut(now, number, index, total, flags, bytes);
   }
 
   handleWhole(now: Ms, intake: Intake): void {
-    if (intake !== this.stream.source) return;
+    if (intake !== this.outlet.source) return;
     this.#countFrame(now);
     this.#readFrames(now);
   }
 
   #countFrame(now: Ms): void {
-    this.stream.framesIn++;
-    const source = this.stream.source;
+    this.outlet.framesIn++;
+    const source = this.outlet.source;
     if (this.#warnedGroup || source === undefined) return;
     const session = this.#publisher?.session;
     if (groupMs(source.index, now) <= GROUP_WARN_MS) return;
@@ -271,7 +264,7 @@ export class EdgeIngest implements IntakeListener {
   /* ---------------------------------------------------------------- watchers */
 
   #readFrames(now: Ms): void {
-    const source = this.stream.source;
+    const source = this.outlet.source;
     if (this.#reader === undefined || source === undefined) return;
     if (this.watchers === 0) {
       this.#reader.skipTo(source.index.next());
@@ -284,14 +277,14 @@ export class EdgeIngest implements IntakeListener {
   }
 
   currentGroup(): readonly MediaFrame[] {
-    const index = this.stream.source?.index;
+    const index = this.outlet.source?.index;
     return index === undefined ? [] : groupFrames(index);
   }
 
   /* ---------------------------------------------------------------- housekeeping */
 
   tick(now: Ms, everyMs: number): void {
-    this.stream.tick(now, everyMs);
+    this.outlet.tick(now, everyMs);
     this.#readFrames(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);
@@ -300,12 +293,12 @@ export class EdgeIngest implements IntakeListener {
 
   /** Viewers hear the capture clock, the publisher what its last viewer needs. */
   shareClocks(now: Ms): void {
-    this.stream.sendClocks(now);
+    this.outlet.sendClocks(now);
     const session = this.#publisher?.session;
-    const source = this.stream.source;
+    const source = this.outlet.source;
     if (session === undefined || !(source instanceof Intake)) return;
     for (const stream of session.sinks.keys()) {
-      const playOutOffsetMs = this.stream.playoutMsMax() - session.srttMs() / 2;
+      const playOutOffsetMs = this.outlet.playoutMsMax() - session.srttMs() / 2;
       session.sendFeedback(now, [
         {
           stream,
@@ -319,17 +312,17 @@ export class EdgeIngest implements IntakeListener {
   }
 
   stats(now: Ms): EdgeStreamStats | undefined {
-    const source = this.stream.source;
+    const source = this.outlet.source;
     if (source === undefined) return undefined;
     return {
-      name: this.stream.name,
+      name: this.outlet.name,
       epoch: source.stream.epoch,
       publisher: this.publisherName,
       sinceMs: now - (this.#publisher?.since ?? now),
-      viewers: this.stream.viewers.size,
-      framesIn: this.stream.framesIn,
-      bytesIn: this.stream.bytesIn,
-      ...this.stream.sent(),
+      viewers: this.outlet.receivers.size,
+      framesIn: this.outlet.framesIn,
+      bytesIn: this.outlet.bytesIn,
+      ...this.outlet.sent(),
       bitrateKbps: (this.#meter.bytesPerSecond(now) * 8) / 1000,
       groupMs: groupMs(source.index, now),
       bufferedBytes: keptBytes(source.index),

@@ -140,12 +140,12 @@ export class Edge implements EdgeCommands, SessionHost {
       return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
     }
     const limit = this.#options.maxViewersOf?.(stream);
-    if (limit !== undefined && (this.#ingests.get(stream)?.stream.viewers.size ?? 0) >= limit) {
+    if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
     return this.#accept((session) => {
       this.#viewers++;
-      this.#ingest(stream).stream.addViewer(now, session);
+      this.#ingest(stream).outlet.add(now, session);
       this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
       return this.#ingest(stream);
     });
@@ -235,12 +235,12 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#bySession.delete(session);
     const reason = closeName(code);
     const from = addressKey(session.address);
-    if (!ingest.stream.removeViewer(session)) {
+    if (!ingest.outlet.remove(session)) {
       ingest.publisherLeft(now, session, code);
       return;
     }
     this.#viewers--;
-    this.#outbox.event({ type: "viewerLeft", stream: ingest.stream.name, from, reason });
+    this.#outbox.event({ type: "viewerLeft", stream: ingest.outlet.name, from, reason });
   }
 
   /* ---------------------------------------------------------------- commands */
@@ -307,7 +307,7 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   viewers(now: Ms, stream: string, limit: number): readonly LinkStats[] {
-    const viewers = this.#ingests.get(stream)?.stream.viewers.keys() ?? [];
+    const viewers = this.#ingests.get(stream)?.outlet.receivers.keys() ?? [];
     const found: LinkStats[] = [];
     for (const session of viewers) {
       if (found.length === limit) break;
@@ -326,7 +326,7 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   #kickViewer(now: Ms, ingest: EdgeIngest, from: string): boolean {
-    for (const session of ingest.stream.viewers.keys()) {
+    for (const session of ingest.outlet.receivers.keys()) {
       if (addressKey(session.address) !== from) continue;
       this.#drop(now, session, CloseCode.notWanted);
       session.close(now, CloseCode.notWanted, "removed by the operator");

@@ -1,6 +1,7 @@
 /**
- * One stream at an edge: its publisher (a session or an encoder in this process), the fragments kept, and the viewers they
- * are pushed to as they arrive, fragment by fragment. Of media the edge reads priorities, group starts and capture times.
+ * One stream's way out of a node: the receivers it is pushed to, fragment by fragment as they arrive, each receiver its
+ * sub-streams. An edge has one per stream, a super node one for its children: the same organ. Of media it reads
+ * priorities, group starts and capture times.
  */
 
 import { serialDiff } from "../base/serial.ts";
@@ -14,7 +15,7 @@ import { AnswerCode, type FragmentRange, type RequestPacket } from "../wire/feed
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
 import type { StreamIdentity } from "./intake.ts";
 
-/** One run of the encoder as the edge holds it: an `Intake` or an `OwnStream`. */
+/** One run of the encoder as the node holds it: an `Intake` or an `OwnStream`. */
 export interface EpochSource {
   readonly stream: StreamIdentity;
   readonly index: SegmentIndex;
@@ -22,15 +23,15 @@ export interface EpochSource {
   close(): void;
 }
 
-/** A viewer's subscription to this stream. */
-export interface Viewer {
+/** One session's subscription to this stream. */
+export interface Receiver {
   readonly session: Session;
   /** Stream index of the current epoch on that session; 0 = none yet. */
   index: number;
   /** Sub-streams wanted: bit k of K. */
   mask: number;
   k: number;
-  /** Capture → play-out at the viewer, ms. */
+  /** Capture → play-out at the receiver, ms. */
   playoutMs: number;
   /** Fragments asked for that may still be answered now; refilled with time. */
   tokens: number;
@@ -43,23 +44,32 @@ export interface SentTotals {
   readonly framesDropped: number;
 }
 
-/** Play-out offset assumed before a viewer has told its own. */
+/** Play-out offset assumed before a receiver has told its own. */
 const PLAYOUT_MS = 800;
 /** What a start burst may take before it is pointless. */
 const BURST_MS = 5000;
-/** Fragments a viewer may be compensated at once, and per second. */
+/** Fragments a receiver may be compensated at once, and per second. */
 const REQUEST_TOKENS = 512;
-/** Two of a viewer's sub-stream count, for everything in one push. */
-const ALL = { mask: 1, k: 1 } as const;
 
-export class EdgeStream {
+/** What a receiver wants pushed. */
+export interface Subscription {
+  /** Bit i: sub-stream i of `k`. */
+  readonly mask: number;
+  /** 1..32; with 1, mask 1 is everything. */
+  readonly k: number;
+  /** First fragment of the start burst; absent = the current group's. */
+  readonly from?: number | undefined;
+}
+export const EVERYTHING: Subscription = { mask: 1, k: 1 };
+
+export class Outlet {
   readonly name: string;
   readonly #hot: HotPath;
-  readonly viewers = new Map<Session, Viewer>();
+  readonly receivers = new Map<Session, Receiver>();
   source: EpochSource | undefined;
   framesIn = 0;
   bytesIn = 0;
-  /** To viewers that have left. */
+  /** To receivers that have left. */
   readonly #sentBefore = { bytesOut: 0, packetsLost: 0, packetsResent: 0, framesDropped: 0 };
 
   constructor(hot: HotPath, name: string) {
@@ -69,75 +79,93 @@ export class EdgeStream {
 
   /* ---------------------------------------------------------------- epochs */
 
-  /** A new run of the encoder: viewers learn of it and follow. */
+  /** A new run of the encoder: receivers learn of it and follow. */
   begin(now: Ms, source: EpochSource): void {
     this.end(now);
     this.source = source;
-    for (const viewer of this.viewers.values()) this.#bind(now, viewer);
+    for (const receiver of this.receivers.values()) this.#bind(now, receiver);
   }
 
-  /** The run is over; viewers keep their sessions and wait for the next. */
+  /** The run is over; receivers keep their sessions and wait for the next. */
   end(now: Ms): void {
     const source = this.source;
     if (source === undefined) return;
     this.source = undefined;
-    for (const viewer of this.viewers.values()) {
-      const { session, index } = viewer;
+    for (const receiver of this.receivers.values()) {
+      const { session, index } = receiver;
       if (index === 0) continue;
       session.sendControl(now, { t: "ended", index, next: source.index.next() });
       session.queue.dropStream(index);
       session.sources.delete(index);
-      viewer.index = 0;
+      receiver.index = 0;
     }
     source.close();
   }
 
-  /* ---------------------------------------------------------------- viewers */
+  /* ---------------------------------------------------------------- receivers */
 
-  addViewer(now: Ms, session: Session): void {
-    const viewer = {
+  add(now: Ms, session: Session, wanted: Subscription = EVERYTHING): void {
+    const receiver: Receiver = {
       session,
       index: 0,
-      ...ALL,
+      mask: wanted.mask,
+      k: wanted.k,
       playoutMs: PLAYOUT_MS,
       tokens: REQUEST_TOKENS,
     };
-    this.viewers.set(session, viewer);
-    if (this.source !== undefined) this.#bind(now, viewer);
+    this.receivers.set(session, receiver);
+    if (this.source !== undefined) this.#bind(now, receiver, wanted.from);
   }
 
-  removeViewer(session: Session): boolean {
-    if (!this.viewers.delete(session)) return false;
+  /** Replaces what a receiver is pushed; with `from`, what is here of it from that fragment on is sent at once. */
+  subscribe(now: Ms, session: Session, wanted: Subscription): void {
+    const receiver = this.receivers.get(session);
+    if (receiver === undefined) return;
+    receiver.mask = wanted.mask;
+    receiver.k = wanted.k;
+    if (receiver.index !== 0 && wanted.from !== undefined) this.#burst(now, receiver, wanted.from);
+  }
+
+  remove(session: Session): boolean {
+    if (!this.receivers.delete(session)) return false;
     addSent(this.#sentBefore, session);
     return true;
   }
 
-  /** What was sent to viewers so far, those that left included: it only ever rises. */
+  /** What was sent to receivers so far, those that left included: it only ever rises. */
   sent(): SentTotals {
     const totals = { ...this.#sentBefore };
-    for (const session of this.viewers.keys()) addSent(totals, session);
+    for (const session of this.receivers.keys()) addSent(totals, session);
     return totals;
   }
 
-  /** Tells a viewer of the current epoch and sends it the group to start from. */
-  #bind(now: Ms, viewer: Viewer): void {
+  /** Tells a receiver of the current epoch and sends it the group to start from. */
+  #bind(now: Ms, receiver: Receiver, from?: number): void {
     const source = this.source as EpochSource;
-    const { session } = viewer;
-    viewer.index = session.nextStreamIndex();
-    session.sources.set(viewer.index, { store: source.index.store });
+    const { session } = receiver;
+    receiver.index = session.nextStreamIndex();
+    session.sources.set(receiver.index, { store: source.index.store });
     const { name, id, epoch } = source.stream;
     const first = source.index.groupStart();
     const next = source.index.next();
-    session.sendControl(now, { t: "stream", index: viewer.index, name, id, epoch, first, next });
-    this.sendClock(now, viewer);
-    for (let number = first; serialDiff(next, number) > 0; number = (number + 1) >>> 0) {
-      this.#enqueue(now, viewer, number, SendClass.burst, Phase.start, ms(now + BURST_MS));
+    session.sendControl(now, { t: "stream", index: receiver.index, name, id, epoch, first, next });
+    this.sendClock(now, receiver);
+    this.#burst(now, receiver, from ?? first);
+  }
+
+  #burst(now: Ms, receiver: Receiver, from: number): void {
+    const index = (this.source as EpochSource).index;
+    const next = index.next();
+    const begin = serialDiff(from, index.oldest()) < 0 ? index.oldest() : from;
+    for (let number = begin; serialDiff(next, number) > 0; number = (number + 1) >>> 0) {
+      if (!wants(receiver, number)) continue;
+      this.#enqueue(now, receiver, number, SendClass.burst, Phase.start, ms(now + BURST_MS));
     }
   }
 
   /* ---------------------------------------------------------------- media */
 
-  /** A fragment is here: every viewer of its sub-stream gets it. */
+  /** A fragment is here: every receiver of its sub-stream gets it. */
   fanOut(
     now: Ms,
     number: number,
@@ -149,17 +177,17 @@ export class EdgeStream {
     const source = this.source as EpochSource;
     const captured = source.index.capturedAt(number, now);
     const pushed = withPhase(flags & ~FLAG_RESENT, Phase.push);
-    for (const viewer of this.viewers.values()) {
-      if (viewer.index === 0 || ((viewer.mask >>> (number % viewer.k)) & 1) === 0) continue;
-      viewer.session.queue.enqueueFragment(
+    for (const receiver of this.receivers.values()) {
+      if (receiver.index === 0 || !wants(receiver, number)) continue;
+      receiver.session.queue.enqueueFragment(
         now,
-        viewer.index,
+        receiver.index,
         number,
         index,
         total,
         pushed,
         bytes,
-        captured + viewer.playoutMs,
+        captured + receiver.playoutMs,
         SendClass.push,
       );
     }
@@ -167,7 +195,7 @@ export class EdgeStream {
 
   #enqueue(
     now: Ms,
-    viewer: Viewer,
+    receiver: Receiver,
     number: number,
     sendClass: SendClass,
     phase: Phase,
@@ -177,9 +205,9 @@ export class EdgeStream {
     const slot = this.#hot.fragmentSlot(store, number);
     if (slot === 0 || !this.#hot.fragmentInfo(store, number)) return false;
     const [index, total, flags] = [this.#hot.out[0], this.#hot.out[1], this.#hot.out[2]];
-    viewer.session.queue.enqueueFragment(
+    receiver.session.queue.enqueueFragment(
       now,
-      viewer.index,
+      receiver.index,
       number,
       index as number,
       total as number,
@@ -192,30 +220,30 @@ export class EdgeStream {
   }
 
   /** Compensation: what is here is sent, what is not yet or no longer is said so. */
-  answer(now: Ms, viewer: Viewer, request: RequestPacket): void {
+  answer(now: Ms, receiver: Receiver, request: RequestPacket): void {
     const index = this.source?.index;
-    if (index === undefined || request.stream !== viewer.index) return;
+    if (index === undefined || request.stream !== receiver.index) return;
     const gone: FragmentRange[] = [];
     const notYet: FragmentRange[] = [];
     const refused: FragmentRange[] = [];
     for (const range of request.ranges) {
       for (let i = 0; i < range.count; i++) {
         const number = (range.first + i) >>> 0;
-        if (viewer.tokens < 1) {
+        if (receiver.tokens < 1) {
           refused.push({ first: number, count: range.count - i });
           break;
         }
-        viewer.tokens--;
-        const deadline = ms(index.capturedAt(number, now) + viewer.playoutMs);
-        if (this.#enqueue(now, viewer, number, SendClass.pull, Phase.compensation, deadline)) {
+        receiver.tokens--;
+        const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
+        if (this.#enqueue(now, receiver, number, SendClass.pull, Phase.compensation, deadline)) {
           continue;
         }
         if (serialDiff(number, index.oldest()) < 0) gone.push({ first: number, count: 1 });
         else notYet.push({ first: number, count: 1 });
       }
     }
-    const { session } = viewer;
-    const stream = viewer.index;
+    const { session } = receiver;
+    const stream = receiver.index;
     this.#say(now, session, stream, AnswerCode.gone, 0, gone);
     this.#say(now, session, stream, AnswerCode.notYet, session.srttMs(), notYet);
     this.#say(now, session, stream, AnswerCode.refused, 500, refused);
@@ -239,21 +267,21 @@ export class EdgeStream {
   /** Called every `everyMs`. */
   tick(now: Ms, everyMs: number): void {
     this.source?.index.evict(now);
-    for (const viewer of this.viewers.values()) {
-      viewer.tokens = Math.min(REQUEST_TOKENS, viewer.tokens + (REQUEST_TOKENS * everyMs) / 1000);
+    for (const receiver of this.receivers.values()) {
+      receiver.tokens = Math.min(REQUEST_TOKENS, receiver.tokens + (REQUEST_TOKENS * everyMs) / 1000);
     }
   }
 
   sendClocks(now: Ms): void {
-    for (const viewer of this.viewers.values()) this.sendClock(now, viewer);
+    for (const receiver of this.receivers.values()) this.sendClock(now, receiver);
   }
 
-  sendClock(now: Ms, viewer: Viewer): void {
+  sendClock(now: Ms, receiver: Receiver): void {
     const source = this.source;
-    if (source === undefined || viewer.index === 0 || !source.clock.ready) return;
-    viewer.session.sendClock(now, [
+    if (source === undefined || receiver.index === 0 || !source.clock.ready) return;
+    receiver.session.sendClock(now, [
       {
-        stream: viewer.index,
+        stream: receiver.index,
         captureOffsetMs: source.clock.offsetMs(now),
         uncertaintyMs: source.clock.uncertaintyMs(now),
         frontier: source.index.next(),
@@ -261,10 +289,10 @@ export class EdgeStream {
     ]);
   }
 
-  /** The last viewer's play-out offset: until then a repair towards this edge is worth its bytes. */
+  /** The last receiver's play-out offset: until then a repair towards this edge is worth its bytes. */
   playoutMsMax(): number {
     let max = 0;
-    for (const viewer of this.viewers.values()) max = Math.max(max, viewer.playoutMs);
+    for (const receiver of this.receivers.values()) max = Math.max(max, receiver.playoutMs);
     return max === 0 ? PLAYOUT_MS : max;
   }
 }
@@ -274,4 +302,8 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
   totals.packetsLost += session.counters.packetsLost;
   totals.packetsResent += session.counters.packetsResent;
   totals.framesDropped += session.queue.segmentsDropped;
+}
+
+function wants(receiver: Receiver, number: number): boolean {
+  return ((receiver.mask >>> (number % receiver.k)) & 1) === 1;
 }
