@@ -27,6 +27,7 @@ export class TwinStore {
   readonly #capacity: number;
   readonly #slots: SlotReferences;
   readonly #fragments = new Map<number, StoredFragment>();
+  /** Every fragment number that a known segment covers, here or missing. */
   readonly #segments = new Map<number, KnownSegment>();
   #placed = false;
   #floor = 0;
@@ -62,18 +63,13 @@ export class TwinStore {
       return same ? Status.duplicate : Status.conflict;
     }
     const first = number - index;
-    for (const known of this.#segments.values()) {
-      const overlaps = known.first < first + total && first < known.first + known.total;
-      const same = known.first === first && known.total === total;
-      if (overlaps && !same) return Status.conflict;
-    }
+    if (!this.#agrees(number, first, total)) return Status.conflict;
     if (!this.#placed || number >= this.#next) this.#moveWindow(number + 1);
     const arrivedTicks = Math.floor(nowMs * 10);
     this.#fragments.set(number, { number, index, total, flags, slot, arrivedTicks });
     this.#slots.retain(slot);
-    const segment = this.#segments.get(first) ?? { first, total, have: 0 };
+    const segment = this.#segments.get(number) ?? this.#learn({ first, total, have: 0 });
     segment.have++;
-    this.#segments.set(first, segment);
     return segment.have === total ? Inserted.completed : Inserted.fresh;
   }
 
@@ -85,7 +81,7 @@ export class TwinStore {
   segment(first32: number): number[] {
     const first = this.#unwrap(first32);
     const segment = this.#segments.get(first);
-    if (segment === undefined || segment.have < segment.total) return [];
+    if (segment?.first !== first || segment.have < segment.total) return [];
     return Array.from({ length: segment.total }, (_, i) => this.#slotAt(first + i));
   }
 
@@ -117,12 +113,14 @@ export class TwinStore {
 
   evictOlder(arrivedMs: number): number {
     const ticks = Math.floor(arrivedMs * 10);
-    let floor: number | undefined;
-    for (const fragment of this.#inOrder()) {
+    let floor = this.#floor;
+    for (let number = floor; number < this.#next; number++) {
+      const fragment = this.#fragments.get(number);
+      if (fragment === undefined) continue;
       if (fragment.arrivedTicks >= ticks) break;
-      floor = fragment.number + 1;
+      floor = number + 1;
     }
-    return floor === undefined ? 0 : this.#raiseFloor(floor);
+    return this.#raiseFloor(floor);
   }
 
   close(): void {
@@ -142,36 +140,45 @@ export class TwinStore {
 
   #raiseFloor(floor: number): number {
     if (floor <= this.#floor) return 0;
-    this.#floor = floor;
     let evicted = 0;
-    for (const fragment of this.#inOrder()) {
-      if (fragment.number >= floor) break;
+    for (let number = this.#floor; number < Math.min(floor, this.#next); number++) {
+      const fragment = this.#fragments.get(number);
+      if (fragment === undefined) continue;
       this.#remove(fragment);
       evicted++;
     }
+    this.#floor = floor;
     return evicted;
   }
 
   #remove(fragment: StoredFragment): void {
     this.#fragments.delete(fragment.number);
     this.#slots.release(fragment.slot);
-    const first = fragment.number - fragment.index;
-    const segment = this.#segments.get(first);
-    if (segment !== undefined && --segment.have === 0) this.#segments.delete(first);
+    const segment = this.#segments.get(fragment.number);
+    if (segment === undefined || --segment.have > 0) return;
+    for (let i = 0; i < segment.total; i++) this.#segments.delete(segment.first + i);
+  }
+
+  #learn(segment: KnownSegment): KnownSegment {
+    for (let i = 0; i < segment.total; i++) this.#segments.set(segment.first + i, segment);
+    return segment;
+  }
+
+  #agrees(number: number, first: number, total: number): boolean {
+    const known = this.#segments.get(number);
+    if (known !== undefined) return known.first === first && known.total === total;
+    for (let i = 0; i < total; i++) if (this.#segments.has(first + i)) return false;
+    return true;
   }
 
   #slotAt(number: number): number {
     return this.#fragments.get(number)?.slot ?? 0;
   }
 
-  #inOrder(): StoredFragment[] {
-    return [...this.#fragments.values()].sort((a, b) => a.number - b.number);
-  }
-
   #oldest(): number {
-    let oldest = this.#next;
-    for (const number of this.#fragments.keys()) oldest = Math.min(oldest, number);
-    return oldest;
+    let oldest = this.#placed ? this.#floor : this.#next;
+    while (oldest < this.#next && !this.#fragments.has(oldest)) oldest++;
+    return Math.min(oldest, this.#next);
   }
 
   /** The number nearest to the window's end whose remainder mod 2^32 this is. */
