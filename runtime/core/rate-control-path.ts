@@ -36,7 +36,8 @@ export class PathControl {
   queueMs = 0;
   #startedAt = Number.NaN;
   #sampleAt = Number.NaN;
-  #gapMs = 0;
+  /** Usual time between ACKs that tell a delay, ms. */
+  ackGapMs = 0;
   #bytesAcked = 0;
   #bytesLost = 0;
   #standingMs = Number.POSITIVE_INFINITY;
@@ -62,7 +63,7 @@ export class PathControl {
     const at = Number.isNaN(sample.receiverMs) ? now : sample.receiverMs;
     if (this.#isAfterPause(at)) {
       /* A pause says nothing about the path: the interval begins anew. */
-      this.rate.handlePause();
+      this.rate.handlePause(now);
       return this.#begin(at, queueMs);
     }
     const durationMs = at - this.#startedAt;
@@ -83,8 +84,8 @@ export class PathControl {
     const gapMs = at - this.#sampleAt;
     this.#sampleAt = at;
     if (Number.isNaN(gapMs)) return true;
-    const isPause = gapMs > PAUSE_MS && gapMs > PAUSE_FACTOR * this.#gapMs;
-    this.#gapMs += (gapMs - this.#gapMs) / 8;
+    const isPause = gapMs > PAUSE_MS && gapMs > PAUSE_FACTOR * this.ackGapMs;
+    this.ackGapMs += (gapMs - this.ackGapMs) / 8;
     return isPause;
   }
 

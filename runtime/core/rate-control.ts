@@ -54,10 +54,14 @@ const AFTER_DRAIN = 0.97;
 /** Drains in a row that did not drain: the queue is somebody else's. */
 const STUCK_DRAINS = 3;
 const COMPETING_CUT = 0.7;
+const COMPETING_SEGMENTS = 2;
+const LOSS_EVENT = 0.005;
 const SEGMENT_BITS = 1200 * 8;
 /** While limited the queue must have been empty this often, or the base delay may be stale. */
 const PROBE_MS = 10_000;
 export const RATE_BPS_MIN = 32_000;
+/** Share of the rate that must have been sent, with something held back, for it to count as used up. */
+const USED_UP = 0.85;
 const DEMAND_TAU_MS = 1000;
 
 export type RateMode = "free" | "limited" | "competing";
@@ -85,6 +89,7 @@ export class RateControl {
   #demandAt = 0;
   #nextAt = 0;
   #bytesSent = 0;
+  #sentFrom = 0;
   #wasRefused = false;
   #lossUsual = 0;
   #ackedBefore = 0;
@@ -94,6 +99,8 @@ export class RateControl {
   #calm = 0;
   #stuck = 0;
   #onsetBps = 0;
+  /** What was delivered, smoothed, while nothing stood in a queue. */
+  #calmBps = 0;
   /** Intervals of heavy loss in a row. */
   #heavy = 0;
   #emptyAt = 0;
@@ -159,7 +166,8 @@ export class RateControl {
   }
 
   /** The interval that was running is void. */
-  handlePause(): void {
+  handlePause(now: Ms): void {
+    this.#sentFrom = now;
     this.#ackedBefore = 0;
     this.#durationBefore = 0;
     this.#bytesSent = 0;
@@ -172,18 +180,25 @@ export class RateControl {
     const loss = settled > 0 ? interval.bytesLost / settled : 0;
     const delivered = this.#deliveredBps(interval);
     const isUsedUp =
-      this.#wasRefused && this.#bytesSent * 8000 > 0.7 * this.#rateBps * interval.durationMs;
-    if (interval.standingMs < LOSS_STANDING_MS) this.#lossUsual += 0.1 * (loss - this.#lossUsual);
-    if (interval.standingMs < QUEUE_TARGET_MS / 2) this.#emptyAt = now;
-    if (this.mode === "free") this.#watch(now, interval, loss, delivered);
+      this.#wasRefused && this.#bytesSent * 8000 > USED_UP * this.#rateBps * (now - this.#sentFrom);
+    const isSpill = loss > this.#lossUsual + LOSS_EXCESS && interval.peakMs > LOSS_PEAK_MS;
+    if (interval.standingMs < LOSS_STANDING_MS && !isSpill) {
+      this.#lossUsual += 0.1 * (loss - this.#lossUsual);
+    }
+    if (interval.standingMs < QUEUE_TARGET_MS / 2) {
+      this.#emptyAt = now;
+      this.#calmBps += (delivered - this.#calmBps) / 8;
+    }
+    if (this.mode === "free") this.#watch(now, interval, isSpill, delivered);
     else if (this.mode === "limited") this.#steer(now, interval, delivered, isUsedUp);
-    else this.#compete(now, interval, loss, isUsedUp);
+    else this.#compete(now, interval, loss);
     this.#breakCircuit(interval, loss, delivered);
     this.#rateBps = Math.min(Math.max(this.#rateBps, RATE_BPS_MIN), this.#maxBps);
     this.#ackedBefore = interval.bytesAcked;
     this.#durationBefore = interval.durationMs;
     this.#standingBefore = interval.standingMs;
     this.#bytesSent = 0;
+    this.#sentFrom = now;
     this.#wasRefused = false;
   }
 
@@ -195,8 +210,7 @@ export class RateControl {
   }
 
   /** Free: waits for a queue that stands and grows, or fills and spills. */
-  #watch(now: Ms, interval: Readonly<RateInterval>, loss: number, delivered: number): void {
-    const spills = loss > this.#lossUsual + LOSS_EXCESS && interval.peakMs > LOSS_PEAK_MS;
+  #watch(now: Ms, interval: Readonly<RateInterval>, spills: boolean, delivered: number): void {
     const grows = interval.standingMs > this.#standingBefore + 2;
     const stands =
       interval.standingMs > ONSET_SURE_MS || (interval.standingMs > ONSET_MS && (grows || spills));
@@ -222,7 +236,7 @@ export class RateControl {
     /* What this does is seen a round trip later, in an interval of its own. */
     this.#holdUntil = this.#drainUntil + interval.rttMs;
     this.#rateBps = delivered * DRAIN_FACTOR;
-    if (this.#onsetBps === 0) this.#onsetBps = delivered;
+    if (this.#onsetBps === 0) this.#onsetBps = Math.max(delivered, this.#calmBps);
   }
 
   #endDrain(): void {
@@ -270,8 +284,8 @@ export class RateControl {
     this.#onsetBps = 0;
   }
 
-  /** As Reno: one segment more per round trip, ×0.7 for a loss event at a full queue (RFC 9438's factor). */
-  #compete(now: Ms, interval: Readonly<RateInterval>, loss: number, isUsedUp: boolean): void {
+  /** As TCP: a few segments more per round trip, and one cut per loss event (its factor: RFC 9438). */
+  #compete(now: Ms, interval: Readonly<RateInterval>, loss: number): void {
     this.#streak = interval.standingMs < QUEUE_TARGET_MS ? this.#streak + 1 : 0;
     if (this.#streak >= 2) {
       this.mode = "limited";
@@ -280,14 +294,16 @@ export class RateControl {
       this.#calm = 0;
       return;
     }
-    this.#stuck = Math.max(0, this.#stuck - 1);
-    if (loss > this.#lossUsual + 0.005 && this.#stuck === 0) {
+    const rttMs = Math.max(interval.rttMs, 10);
+    if (loss > this.#lossUsual + LOSS_EVENT) {
+      if (now < this.#holdUntil) return;
       this.#rateBps *= COMPETING_CUT;
-      this.#stuck = 2;
-    } else if (isUsedUp) {
-      const rttSeconds = Math.max(interval.rttMs, 10) / 1000;
-      const rounds = interval.durationMs / 1000 / rttSeconds;
-      this.#rateBps += (SEGMENT_BITS / rttSeconds) * rounds;
+      this.#holdUntil = now + 2 * rttMs;
+    } else if (this.#wasRefused) {
+      const spanMs = Math.max(now - this.#sentFrom, 1);
+      const usedShare = Math.min(1, (this.#bytesSent * 8000) / (this.#rateBps * spanMs));
+      const perRoundBps = (COMPETING_SEGMENTS * SEGMENT_BITS * 1000) / rttMs;
+      this.#rateBps += perRoundBps * (spanMs / rttMs) * usedShare;
     }
     this.#capacityBps = this.#rateBps;
   }

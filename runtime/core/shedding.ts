@@ -13,7 +13,7 @@ import type { OutgoingStream } from "./send-queue-stream.ts";
 import type { Run } from "./send-queue-run.ts";
 
 /** Timers, pacing and detection are no better than this. */
-export const LATE_MARGIN_MS = 5;
+const LATE_MARGIN_MS = 5;
 /** Share of the time budget that may always stand before a key frame, and that is never planned for. */
 const RESERVE_SHARE_MIN = 0.05;
 const PLAN_SHARE_MAX = 0.9;

@@ -11,6 +11,7 @@ import type { AckSample } from "./send-queue-types.ts";
 const INTERVAL_MS_MIN = 100;
 const INTERVAL_MS_MAX = 1000;
 const SAMPLES_MIN = 8;
+const GAP_FACTOR = 1.2;
 const SESSIONS_MIN = 2;
 /** Sessions looked at in one interval; of a server's thousands the first so many stand for all. */
 const SESSIONS_MAX = 64;
@@ -24,6 +25,7 @@ export class SharedDelay {
   #id = 0;
   #startedAt = 0;
   #rttMs = 0;
+  #gapMs = 0;
   readonly #interval: RateInterval = {
     durationMs: 0,
     bytesAcked: 0,
@@ -45,18 +47,23 @@ export class SharedDelay {
     if (this.#samples === 0) {
       interval.bytesAcked = 0;
       interval.bytesLost = 0;
-      interval.peakMs = 0;
     }
     interval.bytesAcked += sample.bytesAcked;
     interval.bytesLost += sample.bytesLost;
     this.#samples++;
     this.#rttMs = this.#rttMs === 0 ? srttMs : this.#rttMs + (srttMs - this.#rttMs) / 16;
     if (!Number.isNaN(queueMs)) this.#note(queue, queueMs);
+    const gapMs = queue.path.ackGapMs;
+    this.#gapMs += (gapMs - this.#gapMs) / 64;
     const durationMs = now - this.#startedAt;
-    if (durationMs < Math.max(INTERVAL_MS_MIN, this.#rttMs)) return undefined;
+    /* Long enough for most sessions to be heard of: sparse ACKs come together or not at all. */
+    const neededMs = Math.max(INTERVAL_MS_MIN, this.#rttMs, GAP_FACTOR * this.#gapMs);
+    if (durationMs < neededMs && durationMs < INTERVAL_MS_MAX) return undefined;
     if (this.#samples < SAMPLES_MIN && durationMs < INTERVAL_MS_MAX) return undefined;
     interval.durationMs = durationMs;
-    interval.standingMs = this.#quartile();
+    const sorted = this.#delays.subarray(0, this.#sessions).sort();
+    interval.standingMs = quartile(sorted, 1);
+    interval.peakMs = quartile(sorted, 3);
     interval.rttMs = this.#rttMs;
     this.standingMs = interval.standingMs;
     this.#startedAt = now;
@@ -67,7 +74,6 @@ export class SharedDelay {
   }
 
   #note(queue: SendQueue, queueMs: number): void {
-    if (queueMs > this.#interval.peakMs) this.#interval.peakMs = queueMs;
     if (queue.sharedInterval === this.#id) {
       if (queueMs < (this.#delays[queue.sharedAt] as number)) this.#delays[queue.sharedAt] = queueMs;
       return;
@@ -77,10 +83,9 @@ export class SharedDelay {
     queue.sharedAt = this.#sessions;
     this.#delays[this.#sessions++] = queueMs;
   }
+}
 
-  #quartile(): number {
-    if (this.#sessions < SESSIONS_MIN) return 0;
-    const sorted = this.#delays.subarray(0, this.#sessions).sort();
-    return sorted[this.#sessions >> 2] as number;
-  }
+/** The n-th quartile of sorted delays; 0 of too few sessions. */
+function quartile(sorted: Float64Array, n: number): number {
+  return sorted.length < SESSIONS_MIN ? 0 : (sorted[(sorted.length * n) >> 2] as number);
 }
