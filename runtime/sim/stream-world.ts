@@ -8,10 +8,10 @@ import { Edge } from "../node/edge.ts";
 import { Peer } from "../node/peer.ts";
 import { Publisher } from "../node/publisher.ts";
 import { createHotPath } from "../wasm/create.ts";
-import type { Address } from "../wire/address.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
 import { FOOTAGE_480P, Footage, makeTrace, type Trace } from "./footage.ts";
-import { type AccessModel, PRESETS, type PresetName } from "./presets.ts";
+import { HostRole, type HostSpec } from "./network/network.ts";
+import { type AccessModel, PRESETS, type PresetName } from "./network/presets.ts";
 import { World, type WorldNode } from "./world.ts";
 
 export interface StreamWorldOptions {
@@ -85,7 +85,7 @@ export class StreamWorld {
     });
     this.#footage = this.#newFootage();
     this.edge = this.world.add({
-      host: { ...this.#host(1), ...PRESETS.ideal },
+      host: { ...this.#host(1, HostRole.edge), ...PRESETS.ideal },
       create: (env) =>
         new Edge(env, {
           keyOf: (stream) => (stream === STREAM ? KEY : undefined),
@@ -105,7 +105,7 @@ export class StreamWorld {
     const budgetMs = this.#options.budgetMs;
     const node: WorldNode<Publisher> = this.world.add({
       host: {
-        ...this.#host(2 + this.world.network.hosts.length),
+        ...this.#host(2 + this.world.network.hosts.length, HostRole.publisher),
         ...accessOf(this.#options.publisherLink ?? this.#options.link),
       },
       create: (env) =>
@@ -122,7 +122,10 @@ export class StreamWorld {
 
   addPeer(overrides: Partial<PeerOptions> = {}): WorldNode<Peer> {
     const peer: WorldNode<Peer> = this.world.add({
-      host: { ...this.#host(2 + this.world.network.hosts.length), ...accessOf(this.#options.link) },
+      host: {
+        ...this.#host(2 + this.world.network.hosts.length, HostRole.peer),
+        ...accessOf(this.#options.link),
+      },
       create: (env) =>
         new Peer(env, {
           edges: [this.edge.host.address],
@@ -206,9 +209,9 @@ export class StreamWorld {
     else log.events.push(event);
   }
 
-  #host(number: number): { address: Address; region: number; hot: HotPath } {
+  #host(number: number, role: HostRole): Omit<HostSpec, "up" | "down"> {
     const ip = `10.0.${number >> 8}.${number & 255}`;
-    return { address: { family: 4, ip, port: 4000 }, region: 0, hot: this.hot };
+    return { address: { family: 4, ip, port: 4000 }, region: 0, hot: this.hot, role };
   }
 }
 

@@ -3,8 +3,8 @@ import { Prng } from "../base/prng.ts";
 import type { PeerEvent } from "../node/api.ts";
 import type { Peer } from "../node/peer.ts";
 import { FrameKind } from "../wire/frame.ts";
-import { IDEAL, type LinkModel } from "./link.ts";
-import type { AccessModel } from "./presets.ts";
+import { IDEAL, type LinkModel } from "./network/link.ts";
+import type { AccessModel } from "./network/presets.ts";
 import {
   createStreamWorld,
   isRepeated,

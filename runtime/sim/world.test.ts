@@ -4,7 +4,8 @@ import type { HotPath } from "../core/hot-path.ts";
 import { createTwinHotPath } from "../core/hot-path-twin.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
-import { IDEAL } from "./link.ts";
+import { IDEAL } from "./network/link.ts";
+import { HostRole } from "./network/network.ts";
 import { World, type WorldNode } from "./world.ts";
 
 const hot: HotPath = createTwinHotPath({ memoryMiB: 4 });
@@ -67,6 +68,7 @@ function setup(seed: number): {
     down: IDEAL,
     region: 0,
     hot,
+    role: HostRole.peer,
   });
   const a = world.add({ host: host(addressA), create: (env) => new Pinger(env, addressB) });
   const b = world.add({ host: host(addressB), create: (env) => new Pinger(env, undefined) });

@@ -9,7 +9,7 @@ import { type Ms, ms } from "../base/time.ts";
 import type { Input, Node, NodeEnvironment } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
 import { EventQueue } from "./event-queue.ts";
-import { type Host, type HostSpec, Network } from "./network.ts";
+import { type Host, type HostSpec, Network } from "./network/network.ts";
 import { type ClockModel, NodeClock, randomClock } from "./node-clock.ts";
 
 /** Kinds of event beside the network's: a node's timeout (argument: host), an action (argument: its number). */

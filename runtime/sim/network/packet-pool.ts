@@ -3,8 +3,8 @@
  * integers. A fragment's body is not copied when sender and receiver share a hot path: the packet holds a reference to
  * the slot instead, and gives it back when it is freed.
  */
-import { assert } from "../base/assert.ts";
-import type { HotPath } from "../core/hot-path.ts";
+import { assert } from "../../base/assert.ts";
+import type { HotPath } from "../../core/hot-path.ts";
 
 /** Most packets carry a head of 21 B and a slot, or an ACK; the rest up to a whole datagram. */
 const CLASS_BYTES = [64, 320, 1536] as const;
@@ -15,6 +15,7 @@ export class PacketPool {
   #capacity = 1024;
   #sources = new Int32Array(this.#capacity);
   #targets = new Int32Array(this.#capacity);
+  #receivers = new Int32Array(this.#capacity);
   #lengths = new Int32Array(this.#capacity);
   #slots = new Int32Array(this.#capacity);
   /** Index in its class's memory, shifted over the class. */
@@ -30,12 +31,13 @@ export class PacketPool {
   }
 
   /** A packet of `length` bytes, its content to be set by `write`. */
-  allocate(source: number, target: number, length: number): number {
+  allocate(source: number, target: number, host: number, length: number): number {
     assert(length <= PACKET_BYTES_MAX, "packet pool: packet too long");
     const packet = this.#freePackets.pop() ?? this.#grownBy1();
     const sizeClass = length <= CLASS_BYTES[0] ? 0 : length <= CLASS_BYTES[1] ? 1 : 2;
     this.#sources[packet] = source;
     this.#targets[packet] = target;
+    this.#receivers[packet] = host;
     this.#lengths[packet] = length;
     this.#slots[packet] = 0;
     this.#places[packet] =
@@ -60,7 +62,8 @@ export class PacketPool {
   /** A second packet like this one. */
   copy(packet: number): number {
     const length = this.length(packet);
-    const twin = this.allocate(this.source(packet), this.target(packet), length);
+    const ends = [this.source(packet), this.target(packet), this.host(packet)] as const;
+    const twin = this.allocate(...ends, length);
     const place = this.#places[packet] as number;
     const memory = this.#memoryOf(place);
     this.write(twin, 0, memory.bytes, (place >> CLASS_BITS) * memory.itemBytes, length);
@@ -76,12 +79,18 @@ export class PacketPool {
     memory.read((place >> CLASS_BITS) * memory.itemBytes, target, this.length(packet));
   }
 
+  /** Index of the address it says it is from. */
   source(packet: number): number {
     return this.#sources[packet] as number;
   }
 
+  /** Index of the address it was sent to, and the host that has that address. */
   target(packet: number): number {
     return this.#targets[packet] as number;
+  }
+
+  host(packet: number): number {
+    return this.#receivers[packet] as number;
   }
 
   length(packet: number): number {
@@ -110,6 +119,7 @@ export class PacketPool {
       this.#capacity *= 2;
       this.#sources = grown(this.#sources);
       this.#targets = grown(this.#targets);
+      this.#receivers = grown(this.#receivers);
       this.#lengths = grown(this.#lengths);
       this.#slots = grown(this.#slots);
       this.#places = grown(this.#places);

@@ -3,7 +3,7 @@
  * or not at all. Each direction is a `Link` of its own with its own state; access links belong to a host, paths to a pair
  * of regions. What a model leaves out does not happen.
  */
-import type { Prng } from "../base/prng.ts";
+import type { Prng } from "../../base/prng.ts";
 
 /** No loss at random; each packet by itself; or in bursts (Gilbert 1960, Elliott 1963), stepping once a packet. */
 export type LossModel =

@@ -1,5 +1,5 @@
 /** What a broken link does to a packet: some bits flip, or the end is missing. */
-import type { Prng } from "../base/prng.ts";
+import type { Prng } from "../../base/prng.ts";
 
 const FLIPS_MAX = 8;
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { Prng } from "../base/prng.ts";
-import type { HotPath } from "../core/hot-path.ts";
-import { createTwinHotPath } from "../core/hot-path-twin.ts";
-import type { Address } from "../wire/address.ts";
-import { EventQueue } from "./event-queue.ts";
+import { Prng } from "../../base/prng.ts";
+import type { HotPath } from "../../core/hot-path.ts";
+import { createTwinHotPath } from "../../core/hot-path-twin.ts";
+import type { Address } from "../../wire/address.ts";
+import { EventQueue } from "../event-queue.ts";
 import { IDEAL, type LinkModel } from "./link.ts";
-import { type Host, Network } from "./network.ts";
+import { type Host, HostRole, Network } from "./network.ts";
 
 interface Got {
   readonly at: number;
@@ -35,7 +35,15 @@ class Bench {
     });
     const host = (n: number, models: object, hot: HotPath): Host => {
       const address: Address = { family: 4, ip: `10.0.0.${n}`, port: 1000 };
-      return this.network.addHost({ address, up: IDEAL, down: IDEAL, region: 0, hot, ...models });
+      return this.network.addHost({
+        address,
+        up: IDEAL,
+        down: IDEAL,
+        region: 0,
+        hot,
+        role: HostRole.peer,
+        ...models,
+      });
     };
     this.a = host(1, { up: { ...IDEAL, ...up } }, this.hot);
     this.b = host(2, { down: { ...IDEAL, ...down } }, otherHot ?? this.hot);
@@ -165,7 +173,14 @@ describe("a link", () => {
     bench.network.setPath(1, 0, { ...IDEAL, delayMs: 50 });
     const address: Address = { family: 4, ip: "10.0.0.3", port: 1 };
     const hot = bench.hot;
-    const far = bench.network.addHost({ address, up: IDEAL, down: IDEAL, region: 1, hot });
+    const far = bench.network.addHost({
+      address,
+      up: IDEAL,
+      down: IDEAL,
+      region: 1,
+      hot,
+      role: HostRole.peer,
+    });
     const place = { headPtr: hot.headerArenaPtr, headLength: 972, slot: 0 };
     bench.network.send(0, far, { kind: "transmit", to: bench.b.address, ...place });
     bench.send(10, new Uint8Array(972));

@@ -3,29 +3,39 @@
  * It owns no time of its own: `send` and `handleEvent` file what comes next in the world's event queue. A packet is a few
  * numbers in typed arrays from the sender's transmit to the receiver's datagram.
  *
- *   sender ──up──► path(region, region) ──► arrival ──down──► delivery
+ *   sender ──NAT──up──► path(region, region) ──► arrival ──down──NAT──► delivery
  *
  * Links count IP bytes: the datagram and its IP and UDP headers.
  */
-import { assert } from "../base/assert.ts";
-import type { Prng } from "../base/prng.ts";
-import type { HotPath } from "../core/hot-path.ts";
-import type { Transmit } from "../core/outbox.ts";
-import { type Address, addressKey } from "../wire/address.ts";
+import { assert } from "../../base/assert.ts";
+import type { Prng } from "../../base/prng.ts";
+import type { HotPath } from "../../core/hot-path.ts";
+import type { Transmit } from "../../core/outbox.ts";
+import { type Address, addressKey } from "../../wire/address.ts";
+import { PacketType } from "../../wire/packet.ts";
+import type { EventQueue } from "../event-queue.ts";
 import { damage } from "./damage.ts";
-import type { EventQueue } from "./event-queue.ts";
 import { Link, type LinkModel } from "./link.ts";
+import { Nat, type NatKind } from "./nat.ts";
 import { PACKET_BYTES_MAX, PacketPool } from "./packet-pool.ts";
+import { AddressBook, NOBODY, type SimAddress } from "./sim-address.ts";
 
 /** Kinds of event that belong to the network; the argument is a packet. */
 export const NetworkEvent = { arrival: 1, delivery: 2 } as const;
 
 const HEADERS_BYTES_V4 = 28;
 const HEADERS_BYTES_V6 = 48;
-const NOBODY = -1;
+/** A doubled packet's second copy comes up to this much later. */
+const DUPLICATE_MS_MAX = 5;
 const TRACE_PRIME = 0x01000193;
 
+/** Whose bytes are counted apart. */
+export const HostRole = { publisher: 0, edge: 1, peer: 2 } as const;
+export type HostRole = (typeof HostRole)[keyof typeof HostRole];
+const ROLES = 3;
+
 export interface HostSpec {
+  /** Its own; behind a NAT nobody else can use it. */
   readonly address: Address;
   readonly up: LinkModel;
   readonly down: LinkModel;
@@ -33,20 +43,27 @@ export interface HostSpec {
   readonly region: number;
   /** Where the host's node keeps its payloads. */
   readonly hot: HotPath;
+  readonly role: HostRole;
+  /** `open` when left out; others need the router's outer IP. */
+  readonly nat?: { readonly kind: NatKind; readonly outerIp: string };
 }
 
 export interface Host {
   readonly id: number;
-  readonly address: Address;
-  /** What packets call it as their source. */
-  readonly source: number;
+  /** As others see it when there is no NAT. */
+  readonly address: SimAddress;
   readonly up: Link;
   readonly down: Link;
   readonly region: number;
   readonly hot: HotPath;
-  /** IP bytes and packets handed to the node. */
-  packetsIn: number;
+  readonly role: HostRole;
+  readonly nat: Nat | undefined;
+  /** IP bytes offered by the node and handed to it, and those of them in packets that carry no media. */
+  bytesOut: number;
+  controlBytesOut: number;
   bytesIn: number;
+  controlBytesIn: number;
+  packetsIn: number;
   /** Whether anybody listens at the address; else packets vanish on arrival. */
   isListening: boolean;
 }
@@ -74,14 +91,15 @@ interface Path {
 
 export class Network {
   readonly hosts: Host[] = [];
-  /** Packets to addresses nobody has, and to hosts that do not listen. */
+  /** Packets to addresses nobody has, to hosts that do not listen, and those a NAT did not let in. */
   packetsUnroutable = 0;
   packetsUnheard = 0;
+  packetsFiltered = 0;
+  /** IP bytes offered, by role of sender × 3 + role of receiver, lost ones included. */
+  readonly bytesByRoles = new Float64Array(ROLES * ROLES);
   readonly #options: NetworkOptions;
   readonly #pool = new PacketPool();
-  /** By index: whom packets may say they are from. */
-  readonly #addresses: SimAddress[] = [];
-  readonly #byKey = new Map<string, SimAddress>();
+  readonly #book = new AddressBook();
   readonly #paths = new Map<number, Path>();
   readonly #scratch = new Uint8Array(PACKET_BYTES_MAX);
   readonly #views: Uint8Array[] = [];
@@ -102,16 +120,26 @@ export class Network {
   }
 
   addHost(spec: HostSpec): Host {
-    const key = addressKey(spec.address);
-    assert(!this.#byKey.has(key), `network: address ${key} is taken`);
+    const { address, region, hot, role, nat } = spec;
+    assert(this.#book.find(address) === undefined, `network: ${addressKey(address)} is taken`);
     const id = this.hosts.length;
-    const address = new SimAddress(spec.address, id);
-    this.#byKey.set(key, address);
-    const source = this.#addresses.push(address) - 1;
-    const { region, hot } = spec;
-    const [up, down] = [new Link(spec.up), new Link(spec.down)];
-    const counts = { packetsIn: 0, bytesIn: 0, isListening: false };
-    const host: Host = { id, address, source, up, down, region, hot, ...counts };
+    const isOpen = nat === undefined || nat.kind === "open";
+    const host: Host = {
+      id,
+      address: this.#book.add(address, isOpen ? id : NOBODY),
+      up: new Link(spec.up),
+      down: new Link(spec.down),
+      region,
+      hot,
+      role,
+      nat: isOpen ? undefined : new Nat(nat.kind, this.#book, id, nat.outerIp),
+      bytesOut: 0,
+      controlBytesOut: 0,
+      bytesIn: 0,
+      controlBytesIn: 0,
+      packetsIn: 0,
+      isListening: false,
+    };
     this.hosts.push(host);
     return host;
   }
@@ -125,18 +153,23 @@ export class Network {
 
   /** A node's transmit leaves its host. The transmit may be reused when this returns. */
   send(now: number, source: Host, transmit: Transmit): void {
-    const target = this.#resolve(transmit.to);
     const { hot } = source;
     const tail = transmit.slot === 0 ? 0 : hot.payloadLength(transmit.slot);
     const length = transmit.headLength + tail;
     const bytes = length + headersBytes(source.address);
     const random = this.#options.random;
+    const to = this.#book.find(transmit.to);
+    const target = to === undefined ? undefined : this.hosts[to.host];
+    source.bytesOut += bytes;
+    if (!isMedia(hot.bytes[transmit.headPtr] as number)) source.controlBytesOut += bytes;
+    if (target !== undefined) this.#count(source.role, target.role, bytes);
     let at = source.up.transit(now, bytes, random);
     if (at < 0) return;
-    if (target === undefined) {
+    if (to === undefined || target === undefined) {
       this.packetsUnroutable++;
       return;
     }
+    const from = source.nat === undefined ? source.address : source.nat.outbound(now, to);
     let copies = source.up.isDuplicated(random) ? 2 : 1;
     let isDamaged = source.up.isCorrupted(random);
     const path = this.#paths.get(pathKey(source.region, target.region));
@@ -147,15 +180,17 @@ export class Network {
       if (path.link.isDuplicated(random)) copies++;
       if (path.link.isCorrupted(random)) isDamaged = true;
     }
-    const packet = this.#gather(source, target, transmit, length);
-    for (let i = 1; i < copies; i++)
-      this.#fileArrival(at + random.next() * 5, this.#pool.copy(packet));
+    const packet = this.#gather(source, target, from.index, to.index, transmit, length);
+    for (let i = 1; i < copies; i++) {
+      this.#fileArrival(at + random.next() * DUPLICATE_MS_MAX, this.#pool.copy(packet));
+    }
     this.#fileArrival(at, isDamaged ? this.#damaged(packet) : packet);
   }
 
   /** A datagram from anywhere, true or forged, reaches the network's side of a host's access link. */
   inject(now: number, from: Address, target: Host, data: Uint8Array): void {
-    const packet = this.#pool.allocate(this.#addressIndex(from), target.id, data.length);
+    const source = this.#book.find(from) ?? this.#book.add(from, NOBODY);
+    const packet = this.#pool.allocate(source.index, target.address.index, target.id, data.length);
     this.#pool.write(packet, 0, data, 0, data.length);
     this.#fileArrival(now, packet);
   }
@@ -167,11 +202,18 @@ export class Network {
   }
 
   /** Lays the transmit's bytes into a packet: the body by its slot where both ends share the memory. */
-  #gather(source: Host, target: Host, transmit: Transmit, length: number): number {
+  #gather(
+    source: Host,
+    target: Host,
+    from: number,
+    to: number,
+    transmit: Transmit,
+    length: number,
+  ): number {
     const { hot } = source;
     const { headPtr, headLength, slot } = transmit;
     const isShared = slot !== 0 && hot === target.hot;
-    const packet = this.#pool.allocate(source.source, target.id, isShared ? headLength : length);
+    const packet = this.#pool.allocate(from, to, target.id, isShared ? headLength : length);
     this.#pool.write(packet, 0, hot.bytes, headPtr, headLength);
     if (isShared) this.#pool.holdSlot(packet, hot, slot);
     else if (slot !== 0) {
@@ -186,7 +228,7 @@ export class Network {
 
   #handleArrival(now: number, packet: number): void {
     const random = this.#options.random;
-    const target = this.hosts[this.#pool.target(packet)] as Host;
+    const target = this.hosts[this.#pool.host(packet)] as Host;
     const { down } = target;
     const out = down.transit(now, this.#ipBytes(packet, target), random);
     if (out < 0) {
@@ -195,7 +237,11 @@ export class Network {
     }
     const { queue } = this.#options;
     if (down.isDuplicated(random)) {
-      queue.push(out + random.next() * 5, NetworkEvent.delivery, this.#pool.copy(packet));
+      queue.push(
+        out + random.next() * DUPLICATE_MS_MAX,
+        NetworkEvent.delivery,
+        this.#pool.copy(packet),
+      );
     }
     const last = down.isCorrupted(random) ? this.#damaged(packet) : packet;
     if (out > now) queue.push(out, NetworkEvent.delivery, last);
@@ -204,18 +250,28 @@ export class Network {
 
   #handleDelivery(now: number, packet: number): void {
     const pool = this.#pool;
-    const target = this.hosts[pool.target(packet)] as Host;
-    if (target.isListening) {
+    const target = this.hosts[pool.host(packet)] as Host;
+    if (!target.isListening) this.packetsUnheard++;
+    else if (!this.#isAdmitted(now, packet, target)) this.packetsFiltered++;
+    else {
       const slot = pool.slot(packet);
-      const from = this.#addresses[pool.source(packet)] as Address;
+      const from = this.#book.at(pool.source(packet));
       const data = this.#views[pool.length(packet)] as Uint8Array;
       pool.read(packet, this.#scratch);
+      const bytes = this.#ipBytes(packet, target);
       target.packetsIn++;
-      target.bytesIn += this.#ipBytes(packet, target);
+      target.bytesIn += bytes;
+      if (!isMedia(data[0] as number)) target.controlBytesIn += bytes;
       if (this.#options.isTraced) this.#note(now, packet, data);
       this.#options.deliver(now, target.id, from, data, slot);
-    } else this.packetsUnheard++;
+    }
     pool.free(packet);
+  }
+
+  #isAdmitted(now: number, packet: number, { nat }: Host): boolean {
+    if (nat === undefined) return true;
+    const from = this.#book.at(this.#pool.source(packet));
+    return nat.admits(now, this.#pool.target(packet), from);
   }
 
   #ipBytes(packet: number, target: Host): number {
@@ -227,7 +283,7 @@ export class Network {
   /** The same packet with flipped bits or without its end; its slot's bytes become its own. */
   #damaged(packet: number): number {
     const pool = this.#pool;
-    const target = this.hosts[pool.target(packet)] as Host;
+    const target = this.hosts[pool.host(packet)] as Host;
     const slot = pool.slot(packet);
     const headLength = pool.length(packet);
     const tail = slot === 0 ? 0 : target.hot.payloadLength(slot);
@@ -238,24 +294,15 @@ export class Network {
       whole.set(target.hot.bytes.subarray(ptr, ptr + tail), headLength);
     }
     const bytes = damage(whole, this.#options.random);
-    const result = pool.allocate(pool.source(packet), target.id, bytes.length);
+    const result = pool.allocate(pool.source(packet), pool.target(packet), target.id, bytes.length);
     pool.write(result, 0, bytes, 0, bytes.length);
     pool.free(packet);
     return result;
   }
 
-  #resolve(to: Address): Host | undefined {
-    const known = to instanceof SimAddress ? to : this.#byKey.get(addressKey(to));
-    return known === undefined || known.host === NOBODY ? undefined : this.hosts[known.host];
-  }
-
-  #addressIndex(from: Address): number {
-    const key = addressKey(from);
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return this.#addresses.indexOf(known);
-    const forged = new SimAddress(from, NOBODY);
-    this.#byKey.set(key, forged);
-    return this.#addresses.push(forged) - 1;
+  #count(from: HostRole, to: HostRole, bytes: number): void {
+    const i = from * ROLES + to;
+    this.bytesByRoles[i] = (this.bytesByRoles[i] as number) + bytes;
   }
 
   #note(now: number, packet: number, data: Uint8Array): void {
@@ -266,26 +313,14 @@ export class Network {
     };
     mix(Math.floor(now * 1024) | 0);
     mix(this.#pool.source(packet));
-    mix(this.#pool.target(packet));
+    mix(this.#pool.host(packet));
     for (const byte of data) mix(byte);
     this.#trace = hash;
   }
 }
 
-/** An address whose host is known without a look-up. Nodes see a plain address. */
-class SimAddress implements Address {
-  readonly family: 4 | 6;
-  readonly ip: string;
-  readonly port: number;
-  /** `NOBODY` for one that was only ever forged. */
-  readonly host: number;
-
-  constructor(address: Address, host: number) {
-    this.family = address.family;
-    this.ip = address.ip;
-    this.port = address.port;
-    this.host = host;
-  }
+function isMedia(type: number): boolean {
+  return type === PacketType.DATA || type === PacketType.BUNDLE;
 }
 
 function headersBytes(address: Address): number {
