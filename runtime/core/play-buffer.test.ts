@@ -19,7 +19,7 @@ function delays(world: PlayWorld, from = 0): [least: number, greatest: number] {
 
 describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
   function play(scenario: PlayScenario): PlayWorld {
-    return new PlayWorld(testHotPath(kind, 16), scenario).run();
+    return new PlayWorld(testHotPath(kind, 8), scenario).run();
   }
 
   test("on a good path every frame comes out once, in order, on time, byte for byte", () => {
@@ -201,7 +201,7 @@ describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
   });
 
   test("a run that ends is played out to its last frame, then it is finished", () => {
-    const world = new PlayWorld(testHotPath(kind, 16), {
+    const world = new PlayWorld(testHotPath(kind, 8), {
       seconds: 5,
       channel: steady,
       watch: (now, { buffer, index }) => {
@@ -218,7 +218,7 @@ describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
   });
 
   test("never started, it has nothing to do, nothing to show and ends when told", () => {
-    const hot = testHotPath(kind, 16);
+    const hot = testHotPath(kind, 8);
     const world = new PlayWorld(hot, { seconds: 1, channel: () => undefined });
     world.clock.runUntil(1000);
     const { buffer } = world;
