@@ -75,11 +75,11 @@ export class Heap {
   static init(): void {
     assert(pageTable == 0, "the heap is divided once");
     pageTable = Heap.arenaPtr() + HEADER_ARENA_BYTES;
-    const end = <usize>memory.size() << PAGE_SHIFT;
+    const end = (<usize>memory.size()) << PAGE_SHIFT;
     assert(end > pageTable + PAGE_BYTES, "memory is too small");
     pageCount = <u32>((end - pageTable) / (PAGE_BYTES + offsetof<Page>()));
     pagesAt = (pageTable + pageCount * offsetof<Page>() + 63) & ~63;
-    if (pagesAt + (<usize>pageCount << PAGE_SHIFT) > end) pageCount--;
+    if (pagesAt + ((<usize>pageCount) << PAGE_SHIFT) > end) pageCount--;
     pagesFree = pageCount;
     for (let i: u32 = 0; i < pageCount; i++) Heap.page(i).sizeClass = PAGE_FREE;
     for (let i: u32 = CLASS_GENERAL; i < CLASS_COUNT; i++) {
@@ -107,7 +107,7 @@ export class Heap {
     if (ptr) {
       page.free = load<u32>(ptr, 4);
     } else {
-      ptr = pagesAt + (<usize>index << PAGE_SHIFT) + <usize>page.carved * c.bytes;
+      ptr = pagesAt + ((<usize>index) << PAGE_SHIFT) + <usize>page.carved * c.bytes;
       page.carved++;
     }
     page.used++;
@@ -140,7 +140,7 @@ export class Heap {
     if (first == NO_PAGE) return 0;
     for (let i: u32 = 0; i < count; i++) Heap.page(first + i).sizeClass = PAGE_RUN;
     objectBytes += count << PAGE_SHIFT;
-    return pagesAt + (<usize>first << PAGE_SHIFT);
+    return pagesAt + ((<usize>first) << PAGE_SHIFT);
   }
 
   /** Gives back what `takeBytes` gave for the same number of bytes. */
@@ -160,7 +160,7 @@ export class Heap {
 
   /** Bytes that payloads hold or could still take, in whole pages. */
   @inline static payloadBytesTotal(): f64 {
-    return <f64>(<u64>(pagesFree + pagesOfPayload) << PAGE_SHIFT);
+    return <f64>((<u64>(pagesFree + pagesOfPayload)) << PAGE_SHIFT);
   }
 
   @inline static page(index: u32): Page {

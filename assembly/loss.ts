@@ -1,8 +1,8 @@
 /**
- * ACKs in, losses out. A packet behind the largest acknowledged is lost when more than `guardPackets` lie up to there, or
- * when one sent `guardMs` after it would have been acknowledged by now (RACK, RFC 8985 §6.2; never later than the
- * 9/8 RTT of RFC 9002 §6.1.2 while the guard is at its start). Lost packets are remembered for a while, so that a late
- * ACK shows that the guard was too small.
+ * ACKs in, losses out. A packet behind the largest acknowledged is lost when more than `guardPackets` lie up to there,
+ * or when one sent `guardMs` after it would have been acknowledged by now (RACK, RFC 8985 §6.2; from an RTT of 40 ms on
+ * that is before the 9/8 RTT of RFC 9002 §6.1.2). Lost packets are remembered for a while, so that a late ACK shows
+ * that the guard was too small.
  */
 import {
   ACK_BITMAP_AT,

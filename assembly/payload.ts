@@ -42,7 +42,7 @@ export class Payload {
     store<u32>(ptr, TAG_LIVE | generation | (length << 16));
     store<u32>(ptr, 1, 4);
     bytesUsed += Heap.sizeClass(sizeClass).bytes;
-    return <i32>(((<u32>ptr) >> 3) | (generation << HANDLE_BITS));
+    return <i32>((<u32>ptr >> 3) | (generation << HANDLE_BITS));
   }
 
   /** Address of the slot's header; traps unless the slot is live. */

@@ -73,15 +73,15 @@ export class Read {
       let word: u64 = 0;
       if (s.count && low < 64 && high > 0) {
         word = Bits.word64(s.present, s.mask, number);
-        if (low > 0) word &= u64.MAX_VALUE << <u64>low;
-        if (high < 64) word &= ((<u64>1) << <u64>high) - 1;
+        if (low > 0) word &= u64.MAX_VALUE << (<u64>low);
+        if (high < 64) word &= ((<u64>1) << (<u64>high)) - 1;
       }
       const left = bytes - (at >> 3);
       const to = ptr + (at >> 3);
       if (left >= 8) {
         store<u64>(to, word);
       } else {
-        for (let i: u32 = 0; i < left; i++) store<u8>(to + i, <u8>(word >> (<u64>i << 3)));
+        for (let i: u32 = 0; i < left; i++) store<u8>(to + i, <u8>(word >> ((<u64>i) << 3)));
       }
     }
     return bytes;

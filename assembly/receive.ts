@@ -102,7 +102,7 @@ export class Receive {
         store<u64>(ptr + at, bits);
         continue;
       }
-      for (let i: u32 = 0; i < left; i++) store<u8>(ptr + at + i, <u8>(bits >> (<u64>i << 3)));
+      for (let i: u32 = 0; i < left; i++) store<u8>(ptr + at + i, <u8>(bits >> ((<u64>i) << 3)));
     }
   }
 

@@ -105,7 +105,7 @@ export class Sessions {
     s.guardMs = GUARD_MS_MIN;
     s.receivedFirst = firstReceived;
     s.receivedLargest = firstReceived - 1;
-    return <i32>(((<u32>ptr) >> 3) | (generation << HANDLE_BITS));
+    return <i32>((<u32>ptr >> 3) | (generation << HANDLE_BITS));
   }
 
   static close(handle: i32): void {

@@ -17,7 +17,13 @@
  *
  * Segments present never overlap, so only one can begin before the floor and end behind it: the struct keeps that one.
  */
-import { MAX_STORES, STATUS_FULL, STORE_CAPACITY_MAX, STORE_CAPACITY_MIN, TICKS_PER_MS } from "./abi";
+import {
+  MAX_STORES,
+  STATUS_FULL,
+  STORE_CAPACITY_MAX,
+  STORE_CAPACITY_MIN,
+  TICKS_PER_MS,
+} from "./abi";
 import { Bits } from "./bits";
 import { Heap } from "./heap";
 import { GENERATION_MASK, HANDLE_BITS, HANDLE_MASK, Payload } from "./payload";
@@ -88,7 +94,7 @@ export class Stores {
     s.heads = <u32>bits + (capacity >> 3);
     s.mask = capacity - 1;
     s.latest = -Infinity;
-    return <i32>(((<u32>ptr) >> 3) | (generation << HANDLE_BITS));
+    return <i32>((<u32>ptr >> 3) | (generation << HANDLE_BITS));
   }
 
   static close(handle: i32): void {

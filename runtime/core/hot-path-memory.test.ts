@@ -27,7 +27,9 @@ for (const kind of HOT_PATHS) {
         return slot;
       });
       for (const [i, slot] of slots.entries()) {
-        const content = hot.bytes.subarray(hot.payloadPtr(slot)).subarray(0, hot.payloadLength(slot));
+        const content = hot.bytes
+          .subarray(hot.payloadPtr(slot))
+          .subarray(0, hot.payloadLength(slot));
         expect(hot.payloadLength(slot)).toBe(lengths[i % lengths.length] ?? 1);
         expect(content.every((byte) => byte === (i & 0xff))).toBe(true);
       }
@@ -123,7 +125,8 @@ describe("memory, wasm only", () => {
     const grown = hot.memoryUsed();
     for (let round = 0; round < 8; round++) {
       const number = sendPacket(hot, session, 1000 * round);
-      for (let back = 0; back < 4; back++) takeAck(hot, session, 1000 * round + 900, { largest: number });
+      for (let back = 0; back < 4; back++)
+        takeAck(hot, session, 1000 * round + 900, { largest: number });
       while (hot.lossCheck(session, 1000 * round + 999) > 0);
     }
     hot.lossCheck(session, 60_000);

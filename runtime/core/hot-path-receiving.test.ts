@@ -1,11 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  HOT_PATHS,
-  sendPacket,
-  settledNumbers,
-  takeAck,
-  testHotPath,
-} from "../wasm/testing.ts";
+import { HOT_PATHS, sendPacket, settledNumbers, takeAck, testHotPath } from "../wasm/testing.ts";
 import { type HotPath, MAX_ACK_BYTES, Received, Status } from "./hot-path.ts";
 
 /** A built ACK's body. */
@@ -77,7 +71,8 @@ for (const kind of HOT_PATHS) {
     test("saturates the ACK delay", () => {
       const { hot, session } = opened();
       hot.packetReceived(session, 10, 0);
-      const delayAt = (nowMs: number) => new DataView(build(hot, session, nowMs).buffer).getUint16(4);
+      const delayAt = (nowMs: number) =>
+        new DataView(build(hot, session, nowMs).buffer).getUint16(4);
       expect(delayAt(10 + 6553.4)).toBe(65534);
       expect(delayAt(10 + 100_000)).toBe(65535);
       expect(delayAt(9)).toBe(0);

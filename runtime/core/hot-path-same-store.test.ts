@@ -67,12 +67,14 @@ const storeStep: fc.Arbitrary<StoreStep> = fc.record({
   span: fc.oneof(fc.nat(150), fc.nat(0xffffffff)),
 });
 
-function storeOperations(start: number, capacity: number, steps: readonly StoreStep[]): Operation[] {
+function storeOperations(
+  start: number,
+  capacity: number,
+  steps: readonly StoreStep[],
+): Operation[] {
   let nowMs = 0;
   let head = start;
-  const operations: Operation[] = [
-    ({ hot, stores }) => void stores.push(hot.storeOpen(capacity)),
-  ];
+  const operations: Operation[] = [({ hot, stores }) => void stores.push(hot.storeOpen(capacity))];
   for (const step of steps) {
     nowMs += step.waitMs;
     const now = nowMs;

@@ -69,7 +69,9 @@ function sendingOperations(firstSent: number, steps: readonly SendingStep[]): Op
 test("sending sides agree on generated operations", () => {
   const steps = fc.array(sendingStep, { maxLength: 80, size: "max" });
   fc.assert(
-    fc.property(firstNumber, steps, (firstSent, list) => compare(sendingOperations(firstSent, list))),
+    fc.property(firstNumber, steps, (firstSent, list) =>
+      compare(sendingOperations(firstSent, list)),
+    ),
     runs(150),
   );
 });

@@ -1,6 +1,6 @@
 /**
- * The hot path in plain TypeScript: the oracle that the WASM is tested against, and a stand-in where speed and memory do
- * not matter. Only payloads, results and packet headers live in `bytes`; the rest are ordinary objects.
+ * The hot path in plain TypeScript: the oracle that the WASM is tested against, and a stand-in where speed and
+ * memory do not matter. Only payloads, results and packet headers live in `bytes`; the rest are ordinary objects.
  */
 import { assert } from "../base/assert.ts";
 import {

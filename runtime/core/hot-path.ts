@@ -61,15 +61,15 @@ export interface HotPath {
   bytesInFlight(session: number): number;
   packetsInFlight(session: number): number;
   /**
-   * Takes the ACK body (docs/WIRE.md, from `largest` to the end of the bitmap) at `bytes[ptr, ptr+length)`: updates RTT,
-   * settles packets, detects losses. Returns the number of settled packets, listed in the out area (see
+   * Takes the ACK body (docs/WIRE.md, from `largest` to the end of the bitmap) at `bytes[ptr, ptr+length)`: updates
+   * RTT, settles packets, detects losses. Returns the number of settled packets, listed in the out area (see
    * `Settled`), or `Status.malformed` (also for a packet number never sent) with no change.
    *
-   * A packet behind the largest acknowledged one is lost when more than the guard's number of packets lie up to there,
-   * or once one sent the guard's time later would have been acknowledged by now (RFC 8985 §6.2, with the ACK delay taken
-   * off). The guard starts with 1 packet and 5 ms. It grows when a packet declared lost is acknowledged after all (within
-   * 500 ms and two RTTs of its sending), to the displacement seen, at most 64 packets and a quarter of the RTT, and is
-   * halved after each 2,048 acknowledged packets without that.
+   * A packet behind the largest acknowledged one is lost when more than the guard's number of packets lie up to
+   * there, or once one sent the guard's time later would have been acknowledged by now (RFC 8985 §6.2, with the ACK
+   * delay taken off). The guard starts with 1 packet and 5 ms. It grows when a packet declared lost is acknowledged
+   * after all (within 500 ms and two RTTs of its sending), to the displacement seen, at most 64 packets and a
+   * quarter of the RTT, and is halved after each 2,048 acknowledged packets without that.
    */
   ackParse(session: number, nowMs: number, ptr: number, length: number): number;
   /** Losses by time: as `ackParse`, without an ACK. */
@@ -77,8 +77,8 @@ export interface HotPath {
   /** When `lossCheck` or the tail probe is due next; +Infinity when nothing is in flight. */
   lossDeadline(session: number): number;
   /**
-   * True once when the tail probe is due: nothing newer reveals the loss of what was sent last. The caller then sends an
-   * ack-eliciting packet at once. Backs off ×2 while unanswered (RFC 9002 §6.2).
+   * True once when the tail probe is due: nothing newer reveals the loss of what was sent last. The caller then
+   * sends an ack-eliciting packet at once. Backs off ×2 while unanswered (RFC 9002 §6.2).
    */
   tailProbeDue(session: number, nowMs: number): boolean;
   /**
@@ -100,15 +100,16 @@ export interface HotPath {
   /* Session, receiving side: the loss bitmap and the ACKs made of it. */
 
   /**
-   * Notes an ack-eliciting packet by the low 16 bits of its number. Returns `Received.fresh` or `Received.gap` (fresh,
-   * and it skips numbers: acknowledge at once), or `Status.duplicate`, `Status.old` (behind the window of 1,024 numbers).
+   * Notes an ack-eliciting packet by the low 16 bits of its number. Returns `Received.fresh` or `Received.gap`
+   * (fresh, and it skips numbers: acknowledge at once), or `Status.duplicate`, `Status.old` (behind the window of
+   * 1,024 numbers).
    */
   packetReceived(session: number, nowMs: number, number16: number): number;
   /** Fresh packets since the last `ackBuild`. */
   ackPending(session: number): number;
   /**
-   * Writes an ACK body at `bytes[ptr]` and returns its length, at most `MAX_ACK_BYTES`; 0 before the first packet. It says
-   * "no limit" for what the receiver can take; a caller with a limit overwrites bytes 10..13.
+   * Writes an ACK body at `bytes[ptr]` and returns its length, at most `MAX_ACK_BYTES`; 0 before the first packet.
+   * It says "no limit" for what the receiver can take; a caller with a limit overwrites bytes 10..13.
    */
   ackBuild(session: number, nowMs: number, ptr: number): number;
 
@@ -119,11 +120,11 @@ export interface HotPath {
   /** Releases every payload it holds. */
   storeClose(store: number): void;
   /**
-   * Files fragment `number`, which is `index` of `total` of its segment, with its wire `flags`. On `Inserted.fresh` and
-   * `Inserted.completed` (its segment is whole now) the store has taken a reference of its own to `slot`; the caller
-   * keeps and must release its own. `Status.duplicate`, `Status.old` (before the window), `Status.conflict` (its segment
-   * overlaps one that a fragment here belongs to and is not the same), `Status.malformed` (`index` ≥ `total`, or `total`
-   * not in 1..MAX_FRAGMENTS). A number past the window moves the window and evicts the oldest.
+   * Files fragment `number`, which is `index` of `total` of its segment, with its wire `flags`. On `Inserted.fresh`
+   * and `Inserted.completed` (its segment is whole now) the store has taken a reference of its own to `slot`; the
+   * caller keeps and must release its own. `Status.duplicate`, `Status.old` (before the window), `Status.conflict`
+   * (its segment overlaps one that a fragment here belongs to and is not the same), `Status.malformed` (`index` ≥
+   * `total`, or `total` not in 1..MAX_FRAGMENTS). A number past the window moves the window and evicts the oldest.
    *
    * The window begins `capacity` before the highest number seen, or where evictions have moved it if that is later. It
    * has no place until the first fragment or `evictBefore`. Arrival times count in whole 100 µs.
@@ -147,8 +148,8 @@ export interface HotPath {
    */
   segmentSlots(store: number, first: number): number;
   /**
-   * Missing fragment numbers in [from, to) to out[0..n), at most `limit` (≤ 4096); returns n. What lies before the window
-   * could not be filed any more and does not count as missing.
+   * Missing fragment numbers in [from, to) to out[0..n), at most `limit` (≤ 4096); returns n. What lies before the
+   * window could not be filed any more and does not count as missing.
    */
   holes(store: number, from: number, to: number, limit: number): number;
   /** Bit i (LSB first) of bytes[ptr…] = fragment `from + i` is here, for i in [0, bits). Returns bytes written. */

@@ -40,7 +40,10 @@ function sourceDigest(): string {
   const sources = readdirSync(join(root, "assembly")).filter((name) => name.endsWith(".ts"));
   const files = sources.sort().map((name) => join("assembly", name));
   for (const file of [...files, "asconfig.json"]) {
-    hash.update(`${file}\0`).update(readFileSync(join(root, file))).update("\0");
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update("\0");
   }
   const { version } = JSON.parse(readFileSync(join(compiler, "package.json"), "utf8"));
   return hash.update(String(version)).digest("hex").slice(0, 16);

@@ -91,6 +91,11 @@ export function settledNumbers(hot: InspectableHotPath): { acked: number[]; lost
 }
 
 /** Sends a packet with nothing remarkable about it. */
-export function sendPacket(hot: InspectableHotPath, session: number, nowMs: number, key = 0): number {
+export function sendPacket(
+  hot: InspectableHotPath,
+  session: number,
+  nowMs: number,
+  key = 0,
+): number {
   return hot.packetSent(session, nowMs, 1, 0, 1, key, 1200);
 }
