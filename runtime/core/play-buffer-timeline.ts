@@ -43,12 +43,9 @@ const INTERLEAVE_MS_MAX = 300;
 const WINDOW_MS = 10_000;
 const ADAPT_EVERY_MS = 100;
 const HALF_LIFE_MS = 20_000;
-/**
- * Headroom over the 99th and 99.9th percentile of lags; each covers what the other's rounding
- * leaves.
- */
+/** Headroom over the 99th percentile of lags, and beyond the 99.9th: one repair more takes that. */
 const MARGIN_P99_MS = 60;
-const MARGIN_P999_MS = 20;
+const BEYOND_P999 = 1.35;
 /**
  * Lags before the target may rise on their account, and before it may sink below where it began.
  */
@@ -200,7 +197,7 @@ export class PlayTimeline {
     const { samples } = this.#lags;
     if (samples < SAMPLES_TO_RISE) return;
     const p99 = this.#lags.quantile(0.99) + MARGIN_P99_MS;
-    const p999 = this.#lags.quantile(0.999) + MARGIN_P999_MS;
+    const p999 = this.#lags.quantile(0.999) * BEYOND_P999;
     const spreadMs = Math.max(p99, p999);
     this.#slackMs = Math.max(SLACK_MS_MIN, Math.min(minMs, spreadMs));
     const least = samples < SAMPLES_TO_SINK ? targetMs : minMs;
