@@ -18,6 +18,7 @@ import {
   WIRE_VERSION,
 } from "../wire/handshake.ts";
 import { PacketType } from "../wire/packet.ts";
+import { checkTicket } from "../wire/swarm.ts";
 import type { NodeContext } from "./node-context.ts";
 import { type AckProfile, Session, type SessionHost } from "./session.ts";
 
@@ -49,8 +50,12 @@ export class Acceptor {
   readonly #secret = new Uint8Array(32);
   readonly #accepted = new Map<string, Accepted>();
   handshakesRefused = 0;
+  /** A peer answers tickets only, an edge cookies only; the key comes from the edge (docs/WIRE.md §8). */
+  ticketKey: Uint8Array | undefined;
+  readonly #ticketsOnly: boolean;
 
-  constructor(context: NodeContext, admit: Admit) {
+  constructor(context: NodeContext, admit: Admit, options = { ticketsOnly: false }) {
+    this.#ticketsOnly = options.ticketsOnly;
     this.#context = context;
     this.#admit = admit;
     context.random.fill(this.#secret);
@@ -58,7 +63,7 @@ export class Acceptor {
 
   /** Takes a datagram of an unconnected type. */
   handleDatagram(now: Ms, from: Address, data: Uint8Array): void {
-    if (data[0] === PacketType.HELLO) this.#handleHello(now, from, data);
+    if (data[0] === PacketType.HELLO && !this.#ticketsOnly) this.#handleHello(now, from, data);
     else if (data[0] === PacketType.CONNECT) this.#handleConnect(now, from, data);
     else this.#context.datagramsRefused++;
   }
@@ -84,7 +89,7 @@ export class Acceptor {
     if (
       connect === undefined ||
       connect.version !== WIRE_VERSION ||
-      !checkCookie(this.#secret, now, from, connect.cid, connect.cookie)
+      !this.#isProven(now, from, connect)
     ) {
       this.#context.datagramsRefused++;
       return;
@@ -117,6 +122,13 @@ export class Acceptor {
     this.#remember(now, key, packet);
     this.#context.outbox.send(from, packet);
     admission.opened(session);
+  }
+
+  #isProven(now: Ms, from: Address, connect: ConnectPacket): boolean {
+    const { cid, cookie, params } = connect;
+    if (!this.#ticketsOnly) return checkCookie(this.#secret, now, from, cid, cookie);
+    const key = this.ticketKey;
+    return key !== undefined && checkTicket(key, params.node, from.ip, cookie);
   }
 
   #remember(now: Ms, key: string, packet: Uint8Array): void {

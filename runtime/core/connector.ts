@@ -1,9 +1,10 @@
 /**
  * The asking side of the handshake (docs/WIRE.md §5): HELLO, the cookie back in a CONNECT, then a session or a refusal.
- * One attempt at one address; whoever owns it decides whether and where to try again.
+ * With a ticket of the edge's (§8) the CONNECT goes out at once. One attempt at one node, at all the addresses it may have;
+ * whoever owns it decides whether and where to try again.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
-import { type Address, sameAddress } from "../wire/address.ts";
+import type { Address } from "../wire/address.ts";
 import { CloseCode } from "../wire/close-code.ts";
 import {
   type AcceptPacket,
@@ -34,7 +35,11 @@ export type ConnectResult =
     };
 
 export interface ConnectorOptions {
-  readonly to: Address;
+  /** Tried all at once; the first to answer is the one. */
+  readonly to: readonly Address[];
+  /** In place of a cookie: no HELLO is needed. */
+  readonly ticket?: Uint8Array | undefined;
+  readonly attemptsMax?: number;
   readonly host: SessionHost;
   readonly ack: AckProfile;
   /** CONNECT parameters, given the cookie they may have to prove a key over. */
@@ -57,13 +62,13 @@ export class Connector {
     this.#options = options;
     const [hi, lo] = context.newConnectionId();
     this.#cid = { hi, lo };
-    this.#packet = encodeHello({ cid: this.#cid, versions: [WIRE_VERSION] });
+    const { ticket } = options;
+    this.#packet =
+      ticket === undefined
+        ? encodeHello({ cid: this.#cid, versions: [WIRE_VERSION] })
+        : this.#connectPacket(ticket);
     this.#retryAt = now;
     this.handleTimeout(now);
-  }
-
-  get to(): Address {
-    return this.#options.to;
   }
 
   nextTimeout(): Ms {
@@ -72,12 +77,12 @@ export class Connector {
 
   handleTimeout(now: Ms): void {
     if (this.#isDone || now < this.#retryAt) return;
-    if (this.#attempts === ATTEMPTS_MAX) {
+    if (this.#attempts === (this.#options.attemptsMax ?? ATTEMPTS_MAX)) {
       this.#finish(now, { type: "refused", code: CloseCode.timeout, reason: "no answer", retryMs: RETRY_MS_FIRST });
       return;
     }
     this.#attempts++;
-    this.#context.outbox.send(this.#options.to, this.#packet);
+    for (const to of this.#options.to) this.#context.outbox.send(to, this.#packet);
     this.#retryAt = ms(now + this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
   }
@@ -88,7 +93,7 @@ export class Connector {
 
   /** Takes a handshake packet; false when it is not this attempt's. */
   handleDatagram(now: Ms, from: Address, data: Uint8Array): boolean {
-    if (this.#isDone || !sameAddress(from, this.#options.to)) return false;
+    if (this.#isDone) return false;
     switch (data[0]) {
       case PacketType.COOKIE:
         return this.#handleCookie(now, data);
@@ -117,17 +122,18 @@ export class Connector {
     const cookie = decodeCookie(data);
     if (cookie === undefined || !this.#isMine(cookie.cid)) return false;
     if (cookie.version !== WIRE_VERSION) return false;
-    this.#packet = encodeConnect({
-      cid: this.#cid,
-      version: WIRE_VERSION,
-      cookie: cookie.cookie,
-      params: this.#options.params(cookie.cookie, this.#cid),
-    });
+    this.#packet = this.#connectPacket(cookie.cookie);
     this.#attempts = 0;
     this.#retryMs = RETRY_MS_FIRST;
     this.#retryAt = now;
     this.handleTimeout(now);
     return true;
+  }
+
+  #connectPacket(cookie: Uint8Array): Uint8Array {
+    const cid = this.#cid;
+    const params = this.#options.params(cookie, cid);
+    return encodeConnect({ cid, version: WIRE_VERSION, cookie, params });
   }
 
   #handleAccept(now: Ms, from: Address, data: Uint8Array): boolean {

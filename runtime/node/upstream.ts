@@ -97,7 +97,7 @@ export class Upstream {
     const to = edges[this.#edge % edges.length];
     if (to === undefined) return;
     this.#connector = new Connector(this.#context, now, {
-      to,
+      to: [to],
       host,
       ack,
       params,
