@@ -105,6 +105,7 @@ export class Loss {
     const s = Sessions.of(session);
     if (!Loss.tailInFlight(s) || nowMs < Rtt.probeAt(s)) return false;
     if (s.probes < PROBES_MAX) s.probes++;
+    s.probeFrom = nowMs;
     return true;
   }
 

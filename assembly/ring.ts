@@ -75,7 +75,7 @@ export class Ring {
     if (s.sent != SENT_MAX) s.sent++;
     s.bytesInFlight += size;
     s.packetsInFlight++;
-    s.lastSentAt = nowMs;
+    s.probeFrom = nowMs;
     return <f64>number;
   }
 

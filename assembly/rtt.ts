@@ -65,7 +65,7 @@ export class Rtt {
   /** When the tail probe is due, if something is in flight behind the largest acknowledged. */
   @inline static probeAt(s: Session): f64 {
     const timeout = s.srtt + max(4 * s.rttVar, PROBE_VARIANCE_MIN_MS) + PROBE_EXTRA_MS;
-    return s.lastSentAt + timeout * <f64>(1 << s.probes);
+    return s.probeFrom + timeout * <f64>(1 << s.probes);
   }
 
   static repairCopies(session: i32, nowMs: f64, deadlineMs: f64): i32 {

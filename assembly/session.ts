@@ -6,7 +6,7 @@
  *   16    base, oldest unsettled, largest acknowledged, packets sent
  *   32    bytes and packets in flight
  *   40    RTT: smoothed, variance, minimum, latest; RACK's RTT; guard, ms        (f64 each)
- *   88    last sent at, loss rate, last settled at                               (f64 each)
+ *   88    last packet or probe at, loss rate, last settled at                               (f64 each)
  *   112   guard in packets, loss samples, calm packets, probes, flags
  *   120   receiver: largest, first, clock at largest (f64), fresh packets, four interval minima, their mask
  *   160   receiver: bitmap of the last 1,024 packet numbers
@@ -48,7 +48,8 @@ export class Session {
   latestRtt: f64;
   rackRtt: f64;
   guardMs: f64;
-  lastSentAt: f64;
+  /** The last packet or probe: the tail probe's timeout counts from here. */
+  probeFrom: f64;
   lossRate: f64;
   settledAt: f64;
   guardPackets: u16;

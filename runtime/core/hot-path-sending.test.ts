@@ -273,6 +273,18 @@ for (const kind of HOT_PATHS) {
       expect(hot.lossDeadline(session)).toBe(500 + calm);
     });
 
+    test("is never due twice at one time, even if the probe is not sent", () => {
+      const { hot, session } = opened(1);
+      let nowMs = 0;
+      for (let round = 0; round < 20; round++) {
+        const deadline = hot.lossDeadline(session);
+        expect(deadline).toBe(nowMs + 310 * 2 ** Math.min(round, 6));
+        nowMs = deadline;
+        expect(hot.tailProbeDue(session, nowMs)).toBe(true);
+        expect(hot.tailProbeDue(session, nowMs)).toBe(false);
+      }
+    });
+
     test("probes before the first RTT sample too", () => {
       const { hot, session } = opened(1);
       expect(hot.lossDeadline(session)).toBe(100 + 200 + 10);

@@ -57,7 +57,7 @@ export class TwinSending {
   #largestAcked: number | undefined;
   /** RTT of the largest acknowledged packet, without the ACK delay. */
   #largestRtt = 0;
-  #lastSentAt = 0;
+  #lastSentOrProbeAt = 0;
   #lastSettledAt = 0;
   #guardPackets: number = GUARD_START.packets;
   #guardMs: number = GUARD_START.ms;
@@ -82,7 +82,7 @@ export class TwinSending {
     this.#window.set(number, { ...packet, number, state: "in flight" });
     this.bytesInFlight += packet.size;
     this.packetsInFlight++;
-    this.#lastSentAt = packet.sentAt;
+    this.#lastSentOrProbeAt = packet.sentAt;
     return number >>> 0;
   }
 
@@ -145,6 +145,7 @@ export class TwinSending {
   probeDue(nowMs: number): boolean {
     if (!this.#tailInFlight() || nowMs < this.#probeAt()) return false;
     this.#backoff = Math.min(this.#backoff + 1, BACKOFF_MAX);
+    this.#lastSentOrProbeAt = nowMs;
     return true;
   }
 
@@ -241,7 +242,7 @@ export class TwinSending {
 
   #probeAt(): number {
     const timeout = this.srtt + Math.max(4 * this.rttVar, 5) + 10;
-    return this.#lastSentAt + timeout * 2 ** this.#backoff;
+    return this.#lastSentOrProbeAt + timeout * 2 ** this.#backoff;
   }
 
   /** Drops what is settled from the old end of the window; a lost packet only when its ACK is unlikely by now. */

@@ -78,7 +78,7 @@ export interface HotPath {
   lossDeadline(session: number): number;
   /**
    * True once when the tail probe is due: nothing newer reveals the loss of what was sent last. The caller then
-   * sends an ack-eliciting packet at once. Backs off ×2 while unanswered (RFC 9002 §6.2).
+   * sends an ack-eliciting packet at once. Backs off ×2 while unanswered, up to ×64 (RFC 9002 §6.2).
    */
   tailProbeDue(session: number, nowMs: number): boolean;
   /**
