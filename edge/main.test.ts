@@ -215,5 +215,5 @@ test.skipIf(ffmpeg === null)(
     expect(new TextDecoder().decode(first?.value?.subarray(0, 3))).toBe("FLV");
     expect(edge.text).not.toContain("horse");
   },
-  20_000,
+  30_000,
 );

@@ -49,7 +49,7 @@ type Addresses = { readonly [table in "udp" | "rtmp" | "http" | "api"]?: string 
 class Parts implements EdgeProgram {
   readonly addresses: { -readonly [table in keyof Addresses]: string } = {};
   readonly #log: Logger;
-  #state: "starting" | "ready" | "stopping" = "starting";
+  #state: "starting" | "ready" | "draining" | "stopping" = "starting";
   #loop: UdpLoop | undefined;
   #rtmp: RtmpIngest | undefined;
   #fanout: FlvFanout | undefined;
@@ -94,6 +94,10 @@ class Parts implements EdgeProgram {
     }
     if (config.http.enabled) this.#startViewers(config, this.#fanout, loop);
     if (config.api.enabled) this.#startOperators(config, version, this.#fanout, loop);
+    for (const { pattern, open } of config.streams) {
+      if (!open || (isLoopback(config.udp.host) && isLoopback(config.rtmp.host))) continue;
+      log.warning("anyone may publish {pattern}: it is open", { event: "open", pattern });
+    }
     this.#state = "ready";
     log.info("ready", { event: "ready", version });
   }
@@ -102,7 +106,7 @@ class Parts implements EdgeProgram {
     const app = createViewerApp({
       host,
       fanout,
-      draining: () => this.#state === "stopping",
+      draining: () => this.#state !== "ready",
       onReader: (change, stream, from) => {
         const level = change === "cut" ? "warning" : "info";
         this.#log[level]("HTTP reader {from} of {stream}: {change}", {
@@ -125,6 +129,7 @@ class Parts implements EdgeProgram {
     const app = createOperatorApp({
       ...source,
       metrics: createMetrics(source),
+      drain: () => this.#drain(host),
       guard: { listenHost: config.api.host, allowedHosts, allowedOrigins },
       onKick: (stream, from) => {
         const who = from ?? "its publisher";
@@ -139,6 +144,13 @@ class Parts implements EdgeProgram {
   #listens(listener: keyof Addresses, what: string, address: string): void {
     this.addresses[listener] = address;
     this.#log.info("{what} on {address}", { event: "listening", listener, what, address });
+  }
+
+  #drain(host: UdpLoop): void {
+    if (this.#state !== "ready") return;
+    this.#state = "draining";
+    this.#log.warning("operator asked to drain: nobody new is taken", { event: "draining" });
+    host.command((edge, now) => edge.drain(now));
   }
 
   stop(): Promise<void> {
@@ -156,4 +168,8 @@ class Parts implements EdgeProgram {
     this.#loop?.stop();
     await Promise.all(this.#http.map((listener) => listener.stop(GOODBYE_MS)));
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
 }

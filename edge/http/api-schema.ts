@@ -74,6 +74,10 @@ export const Stats = z
 export const Failure = z.object({ error: z.string() }).openapi("Error");
 export const Kicked = z.object({ kicked: z.string() }).openapi("Kicked");
 
+export const Draining = z
+  .object({ draining: z.literal(true), viewers: count, httpViewers: count })
+  .openapi("Draining");
+
 export const StreamParam = z.object({
   name: z
     .string()

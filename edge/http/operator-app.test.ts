@@ -30,6 +30,7 @@ function rig(options: { ready?: boolean } = {}) {
       allowedHosts: ["edge.example"],
       allowedOrigins: ["https://ops.example"],
     },
+    drain: () => kicks.push("drain"),
     onKick: (stream, from) => kicks.push(from ?? stream),
   });
   return { host, fanout, app, kicks };
@@ -92,6 +93,13 @@ test("figures of the whole edge have their documented shape", async () => {
   expect(stats).toMatchObject({ version: "1.2.3", ready: true, viewers: 3, handshakesRefused: 2 });
 });
 
+test("draining tells who is left", async () => {
+  const { app, kicks } = rig();
+  const body = await (await app.request("/api/v1/drain", { method: "POST" })).json();
+  expect(body).toEqual({ draining: true, viewers: 3, httpViewers: 0 });
+  expect(kicks).toEqual(["drain"]);
+});
+
 test("the API describes itself", async () => {
   const document = (await (await rig().app.request("/api/v1/openapi.json")).json()) as {
     openapi: string;
@@ -104,6 +112,7 @@ test("the API describes itself", async () => {
     "/api/v1/streams get",
     "/api/v1/streams/{name} get,delete",
     "/api/v1/streams/{name}/sessions/{address} delete",
+    "/api/v1/drain post",
     "/api/v1/stats get",
   ]);
 });

@@ -11,6 +11,8 @@ import type { Metrics, MetricsSource } from "./metrics.ts";
 export interface OperatorAppOptions extends MetricsSource {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
+  /** Nobody new from now on; who is connected stays. */
+  readonly drain: () => void;
   readonly onKick: (stream: string, from: string | undefined) => void;
 }
 
@@ -47,6 +49,12 @@ const kickSession = createRoute({
   summary: "Disconnects one viewer",
   request: { params: shapes.SessionParam },
   responses: { 200: json(shapes.Kicked, "Disconnected"), 403: refused, 404: missing },
+});
+const drain = createRoute({
+  method: "post",
+  path: "/api/v1/drain",
+  summary: "Takes nobody new any more, and cuts nobody off; end the edge when its viewers are gone",
+  responses: { 200: json(shapes.Draining, "Draining"), 403: refused },
 });
 const showStats = createRoute({
   method: "get",
@@ -104,6 +112,11 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
     if (!kicked) return context.json({ error: `${address} does not watch ${name}` }, 404);
     options.onKick(name, address);
     return context.json({ kicked: address }, 200);
+  });
+  app.openapi(drain, (context) => {
+    options.drain();
+    const { viewers } = host.edge.stats(host.now());
+    return context.json({ draining: true as const, viewers, httpViewers: fanout.readerCount }, 200);
   });
   app.openapi(showStats, (context) => context.json(statsShape(options), 200));
   app.doc31("/api/v1/openapi.json", {

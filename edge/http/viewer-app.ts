@@ -88,7 +88,7 @@ function statusRows({ host, fanout }: ViewerAppOptions, codecs: CodecNames): Sta
 function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: string): Response {
   const { host, fanout } = options;
   if (options.draining())
-    return context.text("This edge is shutting down.\n", 503, { "retry-after": "1" });
+    return context.text("This edge takes nobody new at present.\n", 503, { "retry-after": "1" });
   if (context.req.method === "HEAD" && isLive(host, stream))
     return context.body(null, 200, FLV_HEADERS);
   const from = context.env?.from ?? "unknown";
