@@ -32,6 +32,7 @@ import {
   u32,
 } from "../wire/packet.ts";
 import { toClockUnits } from "../wire/segment.ts";
+import { decodeMap, decodeReport } from "../wire/swarm.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Session } from "./session.ts";
 
@@ -143,6 +144,16 @@ function receiveUnnumbered(now: Ms, session: Session, from: Address, data: Uint8
       const answer = decodeAnswer(data, ID_BYTES);
       if (answer !== undefined) session.host.handleAnswer(now, session, answer);
       return answer !== undefined;
+    }
+    case PacketType.MAP: {
+      const map = decodeMap(data, ID_BYTES);
+      if (map !== undefined) session.host.handleMap(now, session, map);
+      return map !== undefined;
+    }
+    case PacketType.REPORT: {
+      const report = decodeReport(data, ID_BYTES);
+      if (report !== undefined) session.host.handleReport(now, session, report);
+      return report !== undefined;
     }
     case PacketType.CLOSE: {
       const close = decodeClose(data, ID_BYTES);

@@ -37,6 +37,7 @@ import {
   PacketType,
 } from "../wire/packet.ts";
 import { expandClock, toClockUnits } from "../wire/segment.ts";
+import type { MapPacket, ReportPacket } from "../wire/swarm.ts";
 import { ClockEstimate } from "./clock-estimate.ts";
 import { ControlStream } from "./control-stream.ts";
 import { type HotPath, MAX_ACK_BYTES, Status } from "./hot-path.ts";
@@ -75,6 +76,8 @@ export interface SessionHost {
   handleClock(now: Ms, session: Session, entry: ClockEntry): void;
   handleRequest(now: Ms, session: Session, request: RequestPacket): void;
   handleAnswer(now: Ms, session: Session, answer: AnswerPacket): void;
+  handleMap(now: Ms, session: Session, map: MapPacket): void;
+  handleReport(now: Ms, session: Session, report: ReportPacket): void;
   /** The session is over: by the other side's CLOSE, its silence, or its fault. Not called for our own `close`. */
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void;
 }

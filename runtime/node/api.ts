@@ -6,6 +6,7 @@ import type { Ms } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 import type { Node } from "./node.ts";
+import type { SwarmParams } from "./swarm-params.ts";
 
 /** Why a session was refused or closed: the codes of docs/WIRE.md §5 by name. */
 export type CloseReason =
@@ -89,6 +90,10 @@ export interface EdgeOptions {
   readonly retainMs: number;
   readonly groupMsMax: number;
   readonly agent: string;
+  /** ISP/region of an address by the operator's table, 1..65535; 0 = unknown. */
+  readonly regionOf?: (ip: string) => number;
+  /** The swarm's parameters; SWARM_PARAMS by default. */
+  readonly swarm?: SwarmParams;
 }
 
 export type EdgeEvent =
@@ -202,6 +207,12 @@ export interface PeerOptions {
   /** Upload cap, bytes/s; 0 = consume only. */
   readonly uploadBytesPerSecondMax: number;
   readonly agent: string;
+  /** On a connection that is paid by volume: consumes only. */
+  readonly metered?: boolean;
+  /** Addresses of its own (LAN, IPv6) that other peers may try. */
+  readonly ownAddresses?: readonly Address[];
+  /** The swarm's parameters; SWARM_PARAMS by default. */
+  readonly swarm?: SwarmParams;
 }
 
 export type PeerEvent =

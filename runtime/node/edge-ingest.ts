@@ -13,13 +13,16 @@ import type { ControlMessage } from "../wire/control.ts";
 import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
+import type { ReportPacket } from "../wire/swarm.ts";
 import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
+import { EdgeSwarm } from "./edge-swarm.ts";
 import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
 import type { NodeEnvironment } from "./node.ts";
 import { OwnStream } from "./own-stream.ts";
 import { RateMeter } from "./rate-meter.ts";
+import type { SwarmParams } from "./swarm-params.ts";
 import { streamIdOf } from "./stream-id.ts";
 
 /** A publisher silent for this long is taken for dead when another proves the key. */
@@ -45,6 +48,7 @@ interface Publisher {
 
 export class EdgeIngest implements IntakeListener {
   readonly outlet: Outlet;
+  readonly swarm: EdgeSwarm;
   readonly #env: NodeEnvironment;
   readonly #retention: Retention;
   readonly #emit: (event: EdgeEvent) => void;
@@ -62,10 +66,12 @@ export class EdgeIngest implements IntakeListener {
     env: NodeEnvironment,
     name: string,
     retention: Retention,
+    params: SwarmParams,
     emit: (event: EdgeEvent) => void,
   ) {
     this.#env = env;
     this.outlet = new Outlet(env.hot, name);
+    this.swarm = new EdgeSwarm(this.outlet, env.random, params);
     this.#retention = retention;
     this.#emit = emit;
     this.#lastEpoch = env.bootEpoch;
@@ -195,6 +201,11 @@ export class EdgeIngest implements IntakeListener {
     else if (message.t === "ended" && session === this.#publisher?.session) {
       if (session.sinks.delete(message.index)) this.#end(now, CloseCode.done);
     } else if (message.t === "subscribe") this.outlet.subscribe(now, session, message);
+    else if (message.t === "orphan") {
+      this.outlet.push(now, session, message.mask, message.from);
+      this.swarm.handleOrphan(now, session, message.mask, message.node);
+    } else if (message.t === "here") this.swarm.setOwnAddresses(session, message.at);
+    else if (message.t === "want") this.swarm.handleWantPeers(now, session, message.count);
   }
 
   #handleStream(now: Ms, session: Session, message: ControlMessage & { t: "stream" }): void {
@@ -229,6 +240,10 @@ export class EdgeIngest implements IntakeListener {
     const isFirst = !sink.clock.ready;
     sink.clock.told(now, entry.captureOffsetMs, entry.uncertaintyMs, session.clock);
     if (isFirst && sink.clock.ready) this.outlet.sendClocks(now);
+  }
+
+  handleReport(now: Ms, session: Session, report: ReportPacket): void {
+    this.swarm.handleReport(now, session, report);
   }
 
   handleRequest(now: Ms, session: Session, request: RequestPacket): void {
@@ -285,6 +300,8 @@ export class EdgeIngest implements IntakeListener {
 
   tick(now: Ms, everyMs: number): void {
     this.outlet.tick(now, everyMs);
+    this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
+    this.swarm.tick(now);
     this.#readFrames(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);

@@ -18,6 +18,7 @@ import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.
 import type { MediaFrame } from "../wire/frame.ts";
 import type { ConnectPacket } from "../wire/handshake.ts";
 import { CONNECTED_FROM } from "../wire/packet.ts";
+import type { ReportPacket } from "../wire/swarm.ts";
 import type {
   CloseReason,
   EdgeCommands,
@@ -31,6 +32,7 @@ import type {
 import { EdgeIngest } from "./edge-ingest.ts";
 import { linkStats } from "./link-stats.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
+import { SWARM_PARAMS, type SwarmParams } from "./swarm-params.ts";
 
 const TICK_MS = 250;
 /** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
@@ -48,6 +50,7 @@ export class Edge implements EdgeCommands, SessionHost {
   /** Which stream a session belongs to. */
   readonly #bySession = new Map<Session, EdgeIngest>();
   readonly #env: NodeEnvironment;
+  readonly #params: SwarmParams;
   readonly #node = new Uint8Array(8);
   #tickAt: Ms = NEVER;
   #ticks = 0;
@@ -60,6 +63,7 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#env = env;
     this.#hot = env.hot;
     this.#options = options;
+    this.#params = options.swarm ?? SWARM_PARAMS;
     this.#outbox = new Outbox(env.hot);
     const unlimited = Number.POSITIVE_INFINITY;
     const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
@@ -130,7 +134,7 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   #judge(now: Ms, from: Address, connect: ConnectPacket): Admission {
-    const { role, stream } = connect.params;
+    const { role, stream, node } = connect.params;
     if (this.#isDraining) return refusal(CloseCode.shuttingDown, "the edge is shutting down", 2000);
     const key = this.#options.keyOf(stream);
     if (key === undefined) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
@@ -145,9 +149,10 @@ export class Edge implements EdgeCommands, SessionHost {
     }
     return this.#accept((session) => {
       this.#viewers++;
-      this.#ingest(stream).outlet.add(now, session);
+      const ingest = this.#ingest(stream);
+      ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
       this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
-      return this.#ingest(stream);
+      return ingest;
     });
   }
 
@@ -199,7 +204,7 @@ export class Edge implements EdgeCommands, SessionHost {
     if (ingest === undefined) {
       const { retainMs, groupMsMax } = this.#options;
       const emit = (event: EdgeEvent) => this.#outbox.event(event);
-      ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, emit);
+      ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, this.#params, emit);
       this.#ingests.set(name, ingest);
     }
     return ingest;
@@ -225,6 +230,12 @@ export class Edge implements EdgeCommands, SessionHost {
 
   handleAnswer(): void {}
 
+  handleReport(now: Ms, session: Session, report: ReportPacket): void {
+    this.#bySession.get(session)?.handleReport(now, session, report);
+  }
+
+  handleMap(): void {}
+
   handleClosed(now: Ms, session: Session, code: CloseCode, _detail: string): void {
     this.#drop(now, session, code);
   }
@@ -233,6 +244,7 @@ export class Edge implements EdgeCommands, SessionHost {
     const ingest = this.#bySession.get(session);
     if (ingest === undefined) return;
     this.#bySession.delete(session);
+    ingest.swarm.leave(now, session);
     const reason = closeName(code);
     const from = addressKey(session.address);
     if (!ingest.outlet.remove(session)) {

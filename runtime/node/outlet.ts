@@ -46,6 +46,8 @@ export interface SentTotals {
 
 /** Play-out offset assumed before a receiver has told its own. */
 const PLAYOUT_MS = 800;
+/** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
+const START_AGE_MS = 1500;
 /** What a start burst may take before it is pointless. */
 const BURST_MS = 5000;
 /** Fragments a receiver may be compensated at once, and per second. */
@@ -69,6 +71,8 @@ export class Outlet {
   source: EpochSource | undefined;
   framesIn = 0;
   bytesIn = 0;
+  /** Of what comes in, smoothed, bit/s. */
+  bitrateBps = 0;
   /** To receivers that have left. */
   readonly #sentBefore = { bytesOut: 0, packetsLost: 0, packetsResent: 0, framesDropped: 0 };
 
@@ -126,6 +130,16 @@ export class Outlet {
     if (receiver.index !== 0 && wanted.from !== undefined) this.#burst(now, receiver, wanted.from);
   }
 
+  /** Adds sub-streams to what a receiver is pushed, beginning at fragment `from`. */
+  push(now: Ms, session: Session, mask: number, from?: number): void {
+    const receiver = this.receivers.get(session);
+    if (receiver === undefined) return;
+    const before = receiver.mask;
+    receiver.mask = mask;
+    if (receiver.index !== 0 && from !== undefined) this.#burst(now, receiver, from);
+    receiver.mask = (before | mask) >>> 0;
+  }
+
   remove(session: Session): boolean {
     if (!this.receivers.delete(session)) return false;
     addSent(this.#sentBefore, session);
@@ -146,7 +160,7 @@ export class Outlet {
     receiver.index = session.nextStreamIndex();
     session.sources.set(receiver.index, { store: source.index.store });
     const { name, id, epoch } = source.stream;
-    const first = source.index.groupStart();
+    const first = source.index.groupStartBefore(now, START_AGE_MS);
     const next = source.index.next();
     session.sendControl(now, { t: "stream", index: receiver.index, name, id, epoch, first, next });
     this.sendClock(now, receiver);

@@ -184,7 +184,7 @@ export class Peer implements PeerCommands, SessionHost {
       this.#playbacks.push(playback);
       if (this.#playbacks.length === 1) this.#outbox.event({ type: "epoch", epoch });
     }
-    playback.bind(session, index);
+    playback.bind(session, index, message.first);
     if (this.#tickAt === NEVER) this.#tickAt = ms(now + TICK_MS);
     this.#feedbackAt = now;
   }
@@ -196,6 +196,8 @@ export class Peer implements PeerCommands, SessionHost {
   }
 
   handleRequest(): void {}
+  handleMap(): void {}
+  handleReport(): void {}
 
   handleAnswer(now: Ms, _session: Session, answer: AnswerPacket): void {
     for (const playback of this.#playbacks) playback.handleAnswer(now, answer);

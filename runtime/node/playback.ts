@@ -15,6 +15,8 @@ import { RateMeter } from "./rate-meter.ts";
 /** A viewer keeps what it might pass on, and the group it would start others with. */
 const RETAIN_MS = 3000;
 const GROUP_MS_MAX = 12_000;
+/** Fragments kept: 12 s at 4 Mbit/s, a power of two. */
+const FRAGMENTS = 8192;
 /** Ranges of one request. */
 const RANGES_MAX = 32;
 /** Holes remembered as asked for. */
@@ -35,7 +37,7 @@ export class Playback implements IntakeListener {
   #succeededAt: Ms | undefined;
 
   constructor(hot: HotPath, stream: StreamIdentity, options: PeerOptions) {
-    const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX };
+    const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX, capacity: FRAGMENTS };
     this.intake = new Intake(hot, stream, retention, this);
     this.buffer = new PlayBuffer(this.intake.index, this.intake.clock, {
       targetMs: options.targetMs,
@@ -47,9 +49,11 @@ export class Playback implements IntakeListener {
 
   /* ---------------------------------------------------------------- sessions */
 
-  bind(session: Session, index: number): void {
+  /** The session calls this run `index`, and begins it with fragment `first`. */
+  bind(session: Session, index: number, first: number): void {
     if (this.#index !== 0) session.sinks.delete(this.#index);
     this.#index = index;
+    this.buffer.handleStart(first);
     session.sinks.set(index, this.intake);
   }
 
@@ -147,6 +151,7 @@ export class Playback implements IntakeListener {
     if (answer.stream !== this.#index) return;
     const at = answer.code === AnswerCode.gone ? Number.POSITIVE_INFINITY : now + answer.retryMs;
     for (const { first, count } of answer.ranges) {
+      if (answer.code === AnswerCode.gone) this.buffer.handleGone(first, count);
       for (let i = 0; i < Math.min(count, ASKED_MAX); i++) this.#askAt.set((first + i) >>> 0, at);
     }
   }

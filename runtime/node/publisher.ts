@@ -207,6 +207,8 @@ export class Publisher implements PublisherCommands, SessionHost {
   handleClock(): void {}
   handleRequest(): void {}
   handleAnswer(): void {}
+  handleMap(): void {}
+  handleReport(): void {}
 
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void {
     this.#index = 0;

@@ -38,8 +38,15 @@ export type SwarmMessage =
   | { readonly t: "expect"; readonly list: readonly PeerRef[] }
   /** Edge → super node: the sub-streams it carries from now on, and how many children each. */
   | { readonly t: "recruit"; readonly mask: number; readonly children: number }
-  /** Viewer → edge: these sub-streams have lost that parent. */
-  | { readonly t: "orphan"; readonly mask: number; readonly node: Uint8Array }
+  /** Viewer → edge: these sub-streams have lost that parent; the first fragment of them that is missing. */
+  | {
+      readonly t: "orphan";
+      readonly mask: number;
+      readonly node: Uint8Array;
+      readonly from?: number | undefined;
+    }
+  /** Viewer → edge: name me so many peers. */
+  | { readonly t: "want"; readonly count: number }
   /** Viewer → edge: its own addresses. */
   | { readonly t: "here"; readonly at: readonly Address[] };
 
@@ -99,7 +106,14 @@ export const swarmDecoders: Readonly<
   orphan(fields) {
     const mask = maskOf(fields);
     const node = bytesField(fields, "node", NODE_BYTES);
-    return mask === undefined || node === undefined ? undefined : { t: "orphan", mask, node };
+    const from = integerField(fields, "from", 0, 0xffff_ffff);
+    if (mask === undefined || node === undefined) return undefined;
+    if (from === undefined && fields["from"] !== undefined) return undefined;
+    return { t: "orphan", mask, node, from };
+  },
+  want(fields) {
+    const count = integerField(fields, "count", 1, SWARM_LIST_MAX);
+    return count === undefined ? undefined : { t: "want", count };
   },
   here(fields) {
     const at = listOf(fields["at"], PEER_ADDRESSES_MAX - 1, addressOf);
