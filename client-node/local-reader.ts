@@ -66,9 +66,7 @@ export class LocalReader {
   /** Call now and then: lets a player go that takes nothing. */
   handleTimeout(nowMs: number): void {
     if (!this.#queue.stalled(nowMs)) return;
-    const controller = this.#controller;
-    this.#leave();
-    controller?.error(new Error("the player takes nothing"));
+    this.close();
     this.cutConnection?.();
   }
 

@@ -1,5 +1,7 @@
 /** What a node of this program is born with: addresses of the edge, a local address to bind, the boot epoch. */
 import { lookup } from "node:dns/promises";
+import { bindUdp } from "../runtime/io/bind-udp.ts";
+import type { UdpSocket } from "../runtime/io/udp.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { formatHostPort } from "./arguments.ts";
 
@@ -11,10 +13,14 @@ export class StartError extends Error {
 /** Addresses of one host tried at most. */
 const ADDRESSES_MAX = 8;
 
-/** The edge's addresses, in the order the system prefers. @throws StartError when the name has none. */
+/**
+ * The edge's addresses, IPv4 first: they are tried one after the other, and an edge that listens on IPv4 alone, as most
+ * do, would be found late behind an IPv6 address that does not answer. @throws StartError when the name has none.
+ */
 export async function resolveEdge(host: string, port: number): Promise<Address[]> {
   try {
     const found = await lookup(host, { all: true, verbatim: true });
+    found.sort((a, b) => a.family - b.family);
     return found.slice(0, ADDRESSES_MAX).map(({ address, family }) => ({
       family: family === 6 ? 6 : 4,
       ip: address,
@@ -30,9 +36,20 @@ export async function resolveEdge(host: string, port: number): Promise<Address[]
   }
 }
 
-/** Where to bind so that all of these can be reached: IPv4 alone where that is enough. */
-export function localBindHost(edges: readonly Address[]): string {
-  return edges.some((edge) => edge.family === 6) ? "::" : "0.0.0.0";
+/**
+ * A UDP socket that reaches all of these: IPv4 alone where that is enough or all there is. @throws StartError
+ */
+export async function bindFor(edges: readonly Address[]): Promise<UdpSocket> {
+  const hosts = edges.some((edge) => edge.family === 6) ? ["::", "0.0.0.0"] : ["0.0.0.0"];
+  let why = "";
+  for (const host of hosts) {
+    try {
+      return await bindUdp({ host, port: 0 });
+    } catch (error) {
+      why = (error as Error).message;
+    }
+  }
+  throw new StartError(`no UDP socket can be had: ${why}`);
 }
 
 /** Rises with each start: seconds of the wall clock, u32. */

@@ -4,14 +4,13 @@
  */
 import { serialDiff } from "../runtime/base/serial.ts";
 import type { HotPath } from "../runtime/core/hot-path.ts";
-import { bindUdp } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { PublisherEvent, PublisherOptions, PublisherStats } from "../runtime/node/api.ts";
 import { Publisher } from "../runtime/node/publisher.ts";
 import { FrameKind, type MediaFrame } from "../runtime/wire/frame.ts";
-import { bootEpoch, localBindHost } from "./node-birth.ts";
+import { bindFor, bootEpoch } from "./node-birth.ts";
 
 /** Decoding times that step back by more, or ahead by more, are a new run of the encoder, ms. */
 const STEP_BACK_MS_MAX = 1_000;
@@ -45,7 +44,7 @@ export class PublishedStream {
     options: PublisherOptions,
     listener: PublishListener,
   ): Promise<PublishedStream> {
-    const udp = await bindUdp({ host: localBindHost(options.edges), port: 0 });
+    const udp = await bindFor(options.edges);
     const publisher = new Publisher({ hot, random: systemRandom, bootEpoch: bootEpoch() }, options);
     let resolveConnected = (): void => undefined;
     const connected = new Promise<void>((resolve) => {

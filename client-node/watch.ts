@@ -5,16 +5,16 @@
 import { systemClock } from "../runtime/io/clock.ts";
 import type { PeerOptions } from "../runtime/node/api.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
-import { formatHostPort, type HttpListen, isLoopback, type ShoalUrl } from "./arguments.ts";
+import { formatHostPort, type HttpListen, type ShoalUrl } from "./arguments.ts";
 import { createHttpApp } from "./http-app.ts";
 import { ListenError, serveHttp } from "./http-server.ts";
 import { LinkLines, reasonText } from "./link-lines.ts";
 import { LiveNames } from "./live-names.ts";
 import { hotPathKind, resolveEdge } from "./node-birth.ts";
-import type { Ending } from "./run-command.ts";
+import { type Ending, EXIT_FAILED } from "./run-command.ts";
 import type { Terminal } from "./terminal.ts";
 import { liveLine, startLines } from "./watch-lines.ts";
-import { WatchedPeer, type WatchStats } from "./watched-peer.ts";
+import { type PeerListener, WatchedPeer, type WatchStats } from "./watched-peer.ts";
 import { WatchedStreams } from "./watched-streams.ts";
 
 export interface WatchOptions {
@@ -49,22 +49,11 @@ export async function watch(
   const edges = await resolveEdge(url.host, url.port);
   const hot = createHotPath({ kind: hotPathKind(), memoryMiB: MEMORY_MIB });
   const link = new LinkLines(edge, systemClock.now(), (line) => terminal.line(line));
+  const common = { ...peerOptions(options), edges };
   const start = (stream: string): WatchedPeer => {
-    const isMain = stream === url.stream;
-    return new WatchedPeer(
-      hot,
-      { ...peerOptions(options), edges, stream },
-      {
-        link(event) {
-          if (!isMain) return;
-          link.handle(event, systemClock.now());
-          if (event.type !== "connected" && event.final)
-            ending.end(1, `${edge}: ${reasonText(event)}`);
-        },
-        ended: () => terminal.line(`${stream} has ended; waiting for it to begin again`),
-        trouble: (error) => terminal.error(`${stream}: ${String(error)}`),
-      },
-    );
+    const toLink = stream === url.stream ? link : undefined;
+    const listener = peerListener(stream, { edge, link: toLink, terminal, ending });
+    return new WatchedPeer(hot, { ...common, stream }, listener);
   };
   const streams = new WatchedStreams({
     defaultStream: url.stream,
@@ -78,7 +67,8 @@ export async function watch(
     throw error;
   });
   const host = options.http?.host ?? "127.0.0.1";
-  const pageUrl = `http://${formatHostPort(isLoopback(host) ? host : "127.0.0.1", server.port)}/`;
+  const pageHost = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  const pageUrl = `http://${formatHostPort(pageHost, server.port)}/`;
   for (const line of startLines({ ...options, edge, pageUrl, listenHost: host }))
     terminal.line(line);
   const figures = setInterval(() => {
@@ -93,6 +83,27 @@ export async function watch(
   streams.close();
   server.close();
   return code;
+}
+
+interface PeerReport {
+  /** `HOST:PORT` */
+  readonly edge: string;
+  /** Of the stream the program was started for; what happens to others is told to their players alone. */
+  readonly link: LinkLines | undefined;
+  readonly terminal: Terminal;
+  readonly ending: Ending;
+}
+
+function peerListener(stream: string, { edge, link, terminal, ending }: PeerReport): PeerListener {
+  return {
+    link(event) {
+      if (event.type === "connected" || !event.final) return link?.handle(event, systemClock.now());
+      if (link) ending.end(EXIT_FAILED, `${edge} refuses: ${reasonText(event)}`);
+    },
+    ended: () => terminal.line(`${stream} has ended; waiting for it to begin again`),
+    failed: (why) => (link ? ending.end(EXIT_FAILED, why) : terminal.error(`${stream}: ${why}`)),
+    trouble: (error) => terminal.error(`${stream}: ${String(error)}`),
+  };
 }
 
 function peerOptions(options: WatchOptions): Omit<PeerOptions, "edges" | "stream"> {

@@ -3,7 +3,6 @@
  * figures to whoever asks. It goes on by itself whatever the edge does; only what the edge says is final ends it.
  */
 import type { HotPath } from "../runtime/core/hot-path.ts";
-import { bindUdp } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
@@ -12,7 +11,7 @@ import { Peer } from "../runtime/node/peer.ts";
 import { FlvHub } from "./flv-hub.ts";
 import type { ReaderRefusal } from "./http-app.ts";
 import type { LocalReader } from "./local-reader.ts";
-import { bootEpoch, localBindHost } from "./node-birth.ts";
+import { bindFor, bootEpoch } from "./node-birth.ts";
 import type { WatchedStream } from "./watched-streams.ts";
 
 /** A player that asks before there is a picture waits so long for one, ms. */
@@ -22,6 +21,8 @@ const PICTURE_WAIT_MS = 5_000;
 export interface PeerListener {
   link(event: LinkEvent): void;
   ended(): void;
+  /** It could not begin. */
+  failed(why: string): void;
   /** A bug, or trouble with the socket. */
   trouble(error: unknown): void;
 }
@@ -104,7 +105,7 @@ export class WatchedPeer implements WatchedStream {
 
   async #run(hot: HotPath): Promise<void> {
     try {
-      const udp = await bindUdp({ host: localBindHost(this.#options.edges), port: 0 });
+      const udp = await bindFor(this.#options.edges);
       if (this.#closed) return udp.close();
       this.#running = runNode<PeerEvent>({
         node: this.#peer,
@@ -115,7 +116,8 @@ export class WatchedPeer implements WatchedStream {
         onError: (error) => this.#listener.trouble(error),
       });
     } catch (error) {
-      this.#listener.trouble(error);
+      this.#setNotLive((error as Error).message);
+      this.#listener.failed((error as Error).message);
     }
   }
 
