@@ -82,7 +82,7 @@ function isTest(path: string): boolean {
 
 /** What a file imports, by room and by package. Types count: a type is knowledge too. */
 function importsOf({ path, text }: Source): { specifier: string; target: string | undefined }[] {
-  const found = text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g);
+  const found = text.matchAll(/\b(?:from |import |import\()"([^"\n]+)"/g);
   return [...found].map(([, specifier = ""]) => ({
     specifier,
     target: specifier.startsWith(".")

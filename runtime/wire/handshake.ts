@@ -13,6 +13,7 @@ import {
   textField,
 } from "./cbor.ts";
 import { type CloseCode, closeCodeFromWire } from "./close-code.ts";
+import { SUB_STREAMS_MAX } from "./control-swarm.ts";
 import { PROOF_BYTES } from "./cookie.ts";
 import { type ConnectionId, MAX_DATAGRAM, PacketType, putU16, putU32, u16, u32 } from "./packet.ts";
 import { STREAM_NAME_CHARACTERS_MAX, type StreamInfo, streamInfoOf } from "./stream-info.ts";
@@ -157,16 +158,19 @@ function connectParamsOf(fields: Fields): ConnectParams | undefined {
   const stream = textField(fields, "stream", STREAM_NAME_CHARACTERS_MAX);
   const agent = textField(fields, "agent", AGENT_CHARACTERS_MAX);
   const node = bytesField(fields, "node", NODE_ID_BYTES);
-  const epoch = integerField(fields, "epoch", 0, U32_MAX);
-  const proof = bytesField(fields, "proof", PROOF_BYTES);
   if (role === undefined || stream === undefined) return undefined;
   if (agent === undefined || node === undefined) return undefined;
-  if (epoch === undefined && fields["epoch"] !== undefined) return undefined;
-  if (proof === undefined && fields["proof"] !== undefined) return undefined;
-  const mask = integerField(fields, "mask", 0, U32_MAX);
-  const k = integerField(fields, "k", 1, 32);
-  const from = integerField(fields, "from", 0, U32_MAX);
-  return { role, stream, agent: printable(agent), node, epoch, proof, mask, k, from };
+  const optional = {
+    epoch: integerField(fields, "epoch", 0, U32_MAX),
+    proof: bytesField(fields, "proof", PROOF_BYTES),
+    mask: integerField(fields, "mask", 0, U32_MAX),
+    k: integerField(fields, "k", 1, SUB_STREAMS_MAX),
+    from: integerField(fields, "from", 0, U32_MAX),
+  };
+  for (const [name, value] of Object.entries(optional)) {
+    if (value === undefined && fields[name] !== undefined) return undefined;
+  }
+  return { role, stream, agent: printable(agent), node, ...optional };
 }
 
 /* ------------------------------------------------------------------ ACCEPT, REFUSE */

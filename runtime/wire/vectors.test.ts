@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { ProtocolViolation } from "../base/errors.ts";
 import { checkCookie, makeCookie, proofOf } from "./cookie.ts";
 import { PacketType } from "./packet.ts";
+import { makeTicket } from "./swarm.ts";
 import { vectorCodecs } from "./testing/vector-codecs.ts";
 import proofs from "./vectors/proofs.json";
 import refused from "./vectors/refused.json";
@@ -77,10 +78,16 @@ describe("vectors/proofs.json", () => {
       expect(hex(proofOf(key, bytes(cookie), cid, stream))).toBe(proof);
     }
   });
+
+  test("tickets", () => {
+    for (const { key, node, ip, ticket } of proofs.tickets) {
+      expect(hex(makeTicket(bytes(key), bytes(node), ip))).toBe(ticket);
+    }
+  });
 });
 
 test("every packet type that has a codec has a vector", () => {
   const hotPathOnly = ["ACK"]; /* its body is the hot path's: core/testing */
   const wanted = Object.keys(PacketType).filter((name) => !hotPathOnly.includes(name));
-  expect([...wanted, "segment", "address"].filter((name) => !seen.has(name))).toEqual([]);
+  expect([...wanted, "segment", "address", "peer"].filter((name) => !seen.has(name))).toEqual([]);
 });

@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { parseAddress } from "../address.ts";
 import { CloseCode } from "../close-code.ts";
 import type { ControlMessage } from "../control.ts";
+import type { SwarmMessage } from "../control-swarm.ts";
 import { FrameKind } from "../frame.ts";
 import { ROLES } from "../handshake.ts";
 import type { StreamInfo } from "../stream-info.ts";
+import type { PeerRef, ReportPacket } from "../swarm.ts";
 
 export const u32s = fc.oneof(
   fc.integer({ min: 0, max: 0xffff_ffff }),
@@ -105,3 +107,51 @@ export const addresses = fc
   .tuple(fc.oneof(fc.ipV4(), fc.ipV6()), fc.integer({ min: 1, max: 65_535 }))
   .map(([ip, port]) => parseAddress(ip, port))
   .filter((address) => address !== undefined);
+
+export const peerRefs: fc.Arbitrary<PeerRef> = fc.record({
+  node: bytesOf(8),
+  ticket: bytesOf(16),
+  region: u16s,
+  addresses: fc.array(addresses, { minLength: 1, maxLength: 4 }),
+});
+
+const peerLists = fc.array(peerRefs, { maxLength: 6 });
+const parentEntries = fc
+  .tuple(u32s, fc.option(peerRefs, { nil: undefined }))
+  .map(([mask, peer]) => (peer === undefined ? { mask } : { mask, peer }));
+
+export const swarmMessages: fc.Arbitrary<SwarmMessage> = fc.oneof(
+  fc.record({
+    t: fc.constant("welcome" as const),
+    key: bytesOf(16),
+    k: fc.integer({ min: 1, max: 32 }),
+    region: u16s,
+    seen: addresses,
+  }),
+  fc.record({
+    t: fc.constant("parents" as const),
+    list: fc.array(parentEntries, { maxLength: 32 }),
+  }),
+  fc.record({ t: fc.constant("peers" as const), list: peerLists }),
+  fc.record({ t: fc.constant("expect" as const), list: peerLists }),
+  fc.record({
+    t: fc.constant("recruit" as const),
+    mask: u32s,
+    children: fc.integer({ min: 0, max: 255 }),
+  }),
+  fc.record({ t: fc.constant("orphan" as const), mask: u32s, node: bytesOf(8) }),
+  fc.record({ t: fc.constant("here" as const), at: fc.array(addresses, { maxLength: 3 }) }),
+);
+
+export const reports: fc.Arbitrary<ReportPacket> = fc.record({
+  limitBps: u32s,
+  uploadBps: u32s,
+  pushBps: u32s,
+  queueMs: u16s,
+  cpu: fc.nat(255).map((n) => n / 255),
+  consumeOnly: fc.boolean(),
+  metered: fc.boolean(),
+  congested: fc.boolean(),
+  load: fc.nat(255).map((n) => n / 255),
+  children: fc.array(fc.nat(255), { maxLength: 32 }),
+});

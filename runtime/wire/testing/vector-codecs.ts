@@ -51,6 +51,18 @@ import {
   u32,
 } from "../packet.ts";
 import { decodeSegmentHeader, encodeSegmentHeader, type SegmentHeader } from "../segment.ts";
+import {
+  decodeMap,
+  decodePeerRef,
+  decodeReport,
+  encodeMap,
+  encodePeerRef,
+  encodePunch,
+  encodeReport,
+  type MapPacket,
+  type PeerRef,
+  type ReportPacket,
+} from "../swarm.ts";
 
 export interface VectorCodec {
   encode(decoded: never): Uint8Array;
@@ -193,6 +205,19 @@ export const vectorCodecs: Readonly<Record<string, VectorCodec>> = {
     (buf, at, { code, reason }) => encodeClose(buf, at, code, reason),
     decodeClose,
   ),
+  MAP: connected<MapPacket>(
+    PacketType.MAP,
+    (buf, at, { stream, base, spareBps, bits }) =>
+      encodeMap(buf, at, stream, base, spareBps, bits.length, (place) => buf.set(bits, place)),
+    decodeMap,
+  ),
+  REPORT: connected<ReportPacket>(PacketType.REPORT, encodeReport, decodeReport),
+  /* Never answered, so never decoded: only its shape is told. */
+  PUNCH: {
+    encode: ({ node }: { node: Uint8Array }) => encodePunch(node),
+    decode: (bytes) => (bytes[0] === PacketType.PUNCH ? { node: bytes.slice(1) } : undefined),
+  },
+  peer: { encode: (peer: PeerRef) => encodePeerRef(peer), decode: decodePeerRef },
   segment: {
     encode(header: SegmentHeader) {
       const buf = new Uint8Array(64);
