@@ -1,7 +1,7 @@
 /**
- * The asking side of the handshake (docs/WIRE.md §5): HELLO, the cookie back in a CONNECT, then a session or a refusal.
- * With a ticket of the edge's (§8) the CONNECT goes out at once. One attempt at one node, at all the addresses it may have;
- * whoever owns it decides whether and where to try again.
+ * The asking side of the handshake (docs/WIRE.md §5): HELLO, the cookie back in a CONNECT, then a session or a
+ * refusal. With a ticket of the edge's (§8) the CONNECT goes out at once. One attempt at one node, at all the
+ * addresses it may have; whoever owns it decides whether and where to try again.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";

@@ -1,6 +1,7 @@
 /**
  * The reliable, ordered byte stream under a session's control messages (docs/WIRE.md §6): cut into CONTROL packets on
- * the way out, put together again on the way in. Made only when a session has something to say; an idle neighbour has none.
+ * the way out, put together again on the way in. Made only when a session has something to say; an idle neighbour has
+ * none.
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { serialDiff } from "../base/serial.ts";

@@ -1,7 +1,7 @@
 /**
- * What a node wants done, in order: datagrams and events, until the driver polls them. Packet heads are written into the
- * hot path's header arena, so a driver can hand them to the system without another copy; the arena starts over whenever
- * the box has been drained, which the Node contract asks for after every mutation.
+ * What a node wants done, in order: datagrams and events, until the driver polls them. Packet heads are written into
+ * the hot path's header arena, so a driver can hand them to the system without another copy; the arena starts over
+ * whenever the box has been drained, which the Node contract asks for after every mutation.
  */
 import { assert } from "../base/assert.ts";
 import type { Address } from "../wire/address.ts";
@@ -9,7 +9,8 @@ import { HEADER_ARENA_BYTES, type HotPath } from "./hot-path.ts";
 
 /**
  * A datagram to send: `head` bytes and, when `slot` is not 0, the payload of that slot right behind them. Both lie in
- * the hot path's memory; the driver gathers or copies them (or, in the simulator, retains the slot) before the next poll.
+ * the hot path's memory; the driver gathers or copies them (or, in the simulator, retains the slot) before the next
+ * poll.
  */
 export interface Transmit {
   readonly kind: "transmit";

@@ -83,7 +83,10 @@ export interface AckSample {
   bytesLost: number;
   /** RTT without the ack delay, ms; NaN when `largest` is not new. */
   rttMs: number;
-  /** Receiver's clock when `largest` arrived minus this node's when it was sent, ms, any constant offset; NaN = none. */
+  /**
+   * Receiver's clock when `largest` arrived minus this node's when it was sent, ms, any constant offset; NaN =
+   * none.
+   */
   oneWayMs: number;
   /** Receiver's clock when `largest` arrived, ms (unwrapped); NaN = none: arrival of the ACK is used instead. */
   receiverMs: number;

@@ -1,7 +1,7 @@
 /**
- * What one datagram of an established session does: decoded here, acted on in session.ts and by the session's host. Every
- * path is total: bytes that no encoder writes are refused (false) or, where they contradict the protocol under a valid
- * connection id, thrown as a ProtocolViolation that costs the sender its session.
+ * What one datagram of an established session does: decoded here, acted on in session.ts and by the session's host.
+ * Every path is total: bytes that no encoder writes are refused (false) or, where they contradict the protocol under
+ * a valid connection id, thrown as a ProtocolViolation that costs the sender its session.
  */
 import type { Ms } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";

@@ -1,8 +1,8 @@
 /**
  * One connection between two nodes, after its handshake: packets under two connection ids, ACKs and their timing, the
- * control stream, keepalive and clock, and the port through which the node's Uplink sends media. What the bytes mean is
- * the role's business: it binds streams to sinks and hears of the rest through `SessionHost`. A session never decides to
- * send media; it acknowledges, repeats control, pings, and answers pings.
+ * control stream, keepalive and clock, and the port through which the node's Uplink sends media. What the bytes mean
+ * is the role's business: it binds streams to sinks and hears of the rest through `SessionHost`. A session never
+ * decides to send media; it acknowledges, repeats control, pings, and answers pings.
  */
 import { assert } from "../base/assert.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";

@@ -1,8 +1,8 @@
 /**
- * The one run loop of real nodes: datagrams, timeouts and commands go in, and after each the node is drained into a batch
- * that leaves at the end of the burst that woke it. Events are handed on only after the node is drained, because their
- * handlers may call the node again. Nothing that a datagram does can stop the loop: an error is reported and the loop
- * goes on.
+ * The one run loop of real nodes: datagrams, timeouts and commands go in, and after each the node is drained into a
+ * batch that leaves at the end of the burst that woke it. Events are handed on only after the node is drained,
+ * because their handlers may call the node again. Nothing that a datagram does can stop the loop: an error is
+ * reported and the loop goes on.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";

@@ -1,7 +1,7 @@
 /**
- * Puts batches through a `sendMany` that may take only the first few of what it is given, and keeps the rest in order:
- * bounded, oldest first, newest dropped. Apart from the socket so that a full send buffer, which a loopback never shows,
- * can be tested.
+ * Puts batches through a `sendMany` that may take only the first few of what it is given, and keeps the rest in
+ * order: bounded, oldest first, newest dropped. Apart from the socket so that a full send buffer, which a loopback
+ * never shows, can be tested.
  */
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";

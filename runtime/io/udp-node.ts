@@ -1,6 +1,6 @@
 /**
- * UDP through `node:dgram`, for Node; Bun has it too, which lets one suite test both. One call a datagram; its bytes must
- * stay as they are until the callback says they have left, so they travel in buffers of a bounded pool.
+ * UDP through `node:dgram`, for Node; Bun has it too, which lets one suite test both. One call a datagram; its bytes
+ * must stay as they are until the callback says they have left, so they travel in buffers of a bounded pool.
  */
 import { createSocket, type Socket } from "node:dgram";
 import type { Address } from "../wire/address.ts";

@@ -1,7 +1,7 @@
 /**
  * What the run loop asks of a UDP socket, whoever provides it. Sending is batched, because one system call for sixty
- * datagrams costs little more than one for one. A send never fails towards the caller: UDP may lose anything, so what the
- * system refuses is counted and forgotten, and the protocol above finds out as it does for any other loss.
+ * datagrams costs little more than one for one. A send never fails towards the caller: UDP may lose anything, so what
+ * the system refuses is counted and forgotten, and the protocol above finds out as it does for any other loss.
  */
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";

@@ -258,7 +258,10 @@ export interface PeerStats {
   readonly duplicateFragments: number;
   readonly neighbours: number;
   readonly superNode: boolean;
-  /** The play buffer: target, and the ages (ms) at which pull and compensation begin; fill is media ready ahead of play. */
+  /**
+   * The play buffer: target, and the ages (ms) at which pull and compensation begin; fill is media ready ahead of
+   * play.
+   */
   readonly buffer: {
     readonly targetMs: number;
     readonly pullFromMs: number;

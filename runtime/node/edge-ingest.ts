@@ -1,7 +1,7 @@
 /**
- * A stream's way into an edge: who publishes it (a session, or an encoder in this process), which run of the encoder is
- * current, and the whole frames handed to local watchers (HTTP-FLV). A publisher that lost its session resumes its run; one
- * that started anew begins another; a second one is refused while the first is alive.
+ * A stream's way into an edge: who publishes it (a session, or an encoder in this process), which run of the encoder
+ * is current, and the whole frames handed to local watchers (HTTP-FLV). A publisher that lost its session resumes its
+ * run; one that started anew begins another; a second one is refused while the first is alive.
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import type { Ms } from "../base/time.ts";

@@ -1,6 +1,7 @@
 /**
- * The edge's part of one stream's swarm (docs/SWARM.md): who is there, who carries which sub-stream for whom, and who may
- * get to know whom. It decides and tells; pushing is the outlet's. Sub-streams without a slot are the edge's own to push.
+ * The edge's part of one stream's swarm (docs/SWARM.md): who is there, who carries which sub-stream for whom, and who
+ * may get to know whom. It decides and tells; pushing is the outlet's. Sub-streams without a slot are the edge's own
+ * to push.
  */
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";

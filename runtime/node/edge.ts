@@ -1,7 +1,7 @@
 /**
- * The edge: takes streams in from publishers (sessions, or encoders in its own process), keeps each stream's last seconds
- * and current group, and pushes every fragment to its viewers as it arrives. It admits, refuses and says goodbye; what
- * one stream does lies in edge-stream.ts.
+ * The edge: takes streams in from publishers (sessions, or encoders in its own process), keeps each stream's last
+ * seconds and current group, and pushes every fragment to its viewers as it arrives. It admits, refuses and says
+ * goodbye; what one stream does lies in edge-stream.ts.
  */
 import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
 import { Acceptor, type Admission } from "../core/acceptor.ts";

@@ -1,6 +1,6 @@
 /**
- * Whole frames of a stream, in order, as soon as they are there: what an edge hands to readers that know nothing of play
- * buffers (HTTP-FLV). A hole is waited for a moment, then stepped over.
+ * Whole frames of a stream, in order, as soon as they are there: what an edge hands to readers that know nothing of
+ * play buffers (HTTP-FLV). A hole is waited for a moment, then stepped over.
  */
 import { serialAfter, serialDiff } from "../base/serial.ts";
 import { type Ms, NEVER } from "../base/time.ts";

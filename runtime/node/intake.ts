@@ -1,6 +1,6 @@
 /**
- * One epoch of one stream as a node holds it: the fragments that have come in, whatever session brought them, indexed by
- * segment, and the clock that tells their capture times. An edge passes on what comes in here; a peer plays it.
+ * One epoch of one stream as a node holds it: the fragments that have come in, whatever session brought them, indexed
+ * by segment, and the clock that tells their capture times. An edge passes on what comes in here; a peer plays it.
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { type Ms, ms } from "../base/time.ts";

@@ -1,7 +1,7 @@
 /**
  * The one contract of every role (publisher, edge, peer): no socket, no clock, no timer, no randomness of its own.
- * One mutation (`handleInput` or a command), then drain `pollOutput`, then sleep until `pollTimeout`. Two loops call it:
- * `io/driver.ts` over real sockets and `sim/` over a virtual network.
+ * One mutation (`handleInput` or a command), then drain `pollOutput`, then sleep until `pollTimeout`. Two loops call
+ * it: `io/driver.ts` over real sockets and `sim/` over a virtual network.
  */
 import type { Ms } from "../base/time.ts";
 import type { Output } from "../core/outbox.ts";
@@ -33,6 +33,9 @@ export interface NodeEnvironment {
   readonly hot: import("../core/hot-path.ts").HotPath;
   /** Unpredictable on a real node (connection ids, cookies' secret); seeded in the simulator. */
   readonly random: import("../base/prng.ts").Random;
-  /** Rises with each start of the program (seconds of the wall clock do), u32: new encoder runs get epochs from here on. */
+  /**
+   * Rises with each start of the program (seconds of the wall clock do), u32: new encoder runs get epochs from
+   * here on.
+   */
   readonly bootEpoch: number;
 }

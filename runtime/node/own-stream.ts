@@ -34,8 +34,8 @@ export class OwnStream {
   }
 
   /**
-   * Takes a frame captured at `now` and gives the segments it makes, to be sent: stream index, deadline and class are the
-   * caller's to fill in.
+   * Takes a frame captured at `now` and gives the segments it makes, to be sent: stream index, deadline and class are
+   * the caller's to fill in.
    */
   push(now: Ms, frame: MediaFrame): QueuedSegment[] {
     if (!this.clock.ready) this.clock.setLocal(now);

@@ -1,6 +1,7 @@
 /**
- * The peer: a viewer's node. It keeps a session to its edge, files the fragments that come in, asks for what is missing,
- * and plays each frame when its time has come. An edge that restarts, an encoder that restarts, an outage: it goes on.
+ * The peer: a viewer's node. It keeps a session to its edge, files the fragments that come in, asks for what is
+ * missing, and plays each frame when its time has come. An edge that restarts, an encoder that restarts, an outage:
+ * it goes on.
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";

@@ -1,6 +1,6 @@
 /**
- * The publisher: takes frames from an encoder, cuts them into fragments and sends them to one edge. It keeps the current
- * group of pictures, so that an edge that comes back (or comes late) gets a point to start from.
+ * The publisher: takes frames from an encoder, cuts them into fragments and sends them to one edge. It keeps the
+ * current group of pictures, so that an edge that comes back (or comes late) gets a point to start from.
  */
 import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";

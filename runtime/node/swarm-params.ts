@@ -42,10 +42,16 @@ export interface SwarmParams {
   /** A parent that did not answer its CONNECT by then is not had. */
   readonly parentConnectMs: number;
   readonly reportMs: number;
-  /** Compensation: fragments/s and burst of one peer, and what the edge spends on all, as a share of the stream's demand. */
+  /**
+   * Compensation: fragments/s and burst of one peer, and what the edge spends on all, as a share of the stream's
+   * demand.
+   */
   readonly compensatePerPeer: number;
   readonly compensateShare: number;
-  /** A fragment asked for by this many peers (or this share of the viewers) within the window is pushed again to its slots. */
+  /**
+   * A fragment asked for by this many peers (or this share of the viewers) within the window is pushed again to
+   * its slots.
+   */
   readonly censusPeers: number;
   readonly censusShare: number;
   readonly censusWindowMs: number;

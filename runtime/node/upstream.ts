@@ -1,7 +1,8 @@
 /**
- * A node's way to its edge, kept up for as long as the node lives: handshake with one edge after the other, one session at
- * a time, and a new attempt whenever it is lost. While media should flow and nothing has been heard for a while, a second
- * handshake starts before the silent session is given up, so an edge that restarted is found within its silence.
+ * A node's way to its edge, kept up for as long as the node lives: handshake with one edge after the other, one
+ * session at a time, and a new attempt whenever it is lost. While media should flow and nothing has been heard for a
+ * while, a second handshake starts before the silent session is given up, so an edge that restarted is found within
+ * its silence.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { Connector, type ConnectResult } from "../core/connector.ts";
@@ -14,7 +15,10 @@ import type { LinkEvent } from "./api.ts";
 
 const RETRY_MS_FIRST = 250;
 const RETRY_MS_MAX = 2000;
-/** A stream may look busy for a moment after its publisher died: asked this often before it counts as refused for good. */
+/**
+ * A stream may look busy for a moment after its publisher died: asked this often before it counts as refused for
+ * good.
+ */
 const BUSY_ATTEMPTS_MAX = 5;
 
 /** Refusals that asking again cannot change. */

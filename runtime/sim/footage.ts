@@ -1,7 +1,7 @@
 /**
  * Frames for the simulator's publishers: sizes and times as real footage has them, contents a checker can tell apart.
- * Either made by a seeded model (a key frame each group, smaller frames between, audio all along) or played from a trace,
- * JSON with the frames of one loop.
+ * Either made by a seeded model (a key frame each group, smaller frames between, audio all along) or played from a
+ * trace, JSON with the frames of one loop.
  */
 import { z } from "zod";
 import { Prng } from "../base/prng.ts";

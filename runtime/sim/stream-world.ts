@@ -1,6 +1,6 @@
 /**
- * A whole stream in one call: publisher → edge → viewers on named links, in virtual time, every frame that was published
- * and played written down. The tests of the roles stand on it; a scenario needs more and has its own.
+ * A whole stream in one call: publisher → edge → viewers on named links, in virtual time, every frame that was
+ * published and played written down. The tests of the roles stand on it; a scenario needs more and has its own.
  */
 import type { HotPath } from "../core/hot-path.ts";
 import type { EdgeEvent, PeerEvent, PeerOptions, PublisherEvent } from "../node/api.ts";

@@ -1,7 +1,7 @@
 /**
- * Runs the tests with Bun's runner and says at the end what was skipped and how many passed and failed, as its last line:
- * `N passed, N failed`. A test is skipped when the machine lacks a tool it needs (ffmpeg, chromium); in CI, where all
- * are installed, a skipped test is a failed one.
+ * Runs the tests with Bun's runner and says at the end what was skipped and how many passed and failed, as its last
+ * line: `N passed, N failed`. A test is skipped when the machine lacks a tool it needs (ffmpeg, chromium); in CI,
+ * where all are installed, a skipped test is a failed one.
  */
 import { join } from "node:path";
 

@@ -1,6 +1,6 @@
 /**
- * Style that matters, as tests: which room may import which, how long files and lines may be, a test beside each file of
- * the core, nothing in the core that knows the time by itself, and no paths of somebody's machine.
+ * Style that matters, as tests: which room may import which, how long files and lines may be, a test beside each file
+ * of the core, nothing in the core that knows the time by itself, and no paths of somebody's machine.
  */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 /**
- * CBOR (RFC 8949) for what is rare and varied: handshake parameters and control messages, each one map. cbor-x does the
- * work, but knows far more than the wire allows (tags, dates, class instances, records): every input is first walked by
- * `isPlain`, which lets through definite lengths, plain values and a bounded shape only, so that nothing exotic, deep or
- * larger than the bytes that came can ever be built from it.
+ * CBOR (RFC 8949) for what is rare and varied: handshake parameters and control messages, each one map. cbor-x does
+ * the work, but knows far more than the wire allows (tags, dates, class instances, records): every input is first
+ * walked by `isPlain`, which lets through definite lengths, plain values and a bounded shape only, so that nothing
+ * exotic, deep or larger than the bytes that came can ever be built from it.
  */
 import { Decoder, Encoder } from "cbor-x/index-no-eval";
 import { u16, u32 } from "./packet.ts";

@@ -26,7 +26,10 @@ const UNCERTAINTY_MS_MAX = 65_535;
 
 export interface FeedbackEntry {
   readonly stream: number;
-  /** Capture → play time at this receiver's earliest consumer, ms in steps of 0.1, in the terms of the sender's CLOCK. */
+  /**
+   * Capture → play time at this receiver's earliest consumer, ms in steps of 0.1, in the terms of the sender's
+   * CLOCK.
+   */
   readonly playOutOffsetMs: number;
   /** 0..65535, whole ms. */
   readonly uncertaintyMs: number;

@@ -278,7 +278,10 @@ export function forEachBundled(
 
 /* ------------------------------------------------------------------ acknowledgements */
 
-/** Length of the ACK body at `at` (HotPath.ackParse reads it), or 0 when it does not fit. FEEDBACK entries may follow. */
+/**
+ * Length of the ACK body at `at` (HotPath.ackParse reads it), or 0 when it does not fit. FEEDBACK entries may
+ * follow.
+ */
 export function ackBodyBytes(data: Uint8Array, at: number): number {
   if (at + ACK_FIXED_BYTES > data.length) return 0;
   const bitmap = data[at + ACK_FIXED_BYTES - 1] as number;

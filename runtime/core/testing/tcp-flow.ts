@@ -1,6 +1,6 @@
 /**
- * A greedy TCP flow with CUBIC (RFC 9438) for fairness tests, at the level of segments: a window clocked by ACKs, loss seen
- * after three later ACKs, one cut per round trip. No slow-start subtleties, no delayed ACKs.
+ * A greedy TCP flow with CUBIC (RFC 9438) for fairness tests, at the level of segments: a window clocked by ACKs,
+ * loss seen after three later ACKs, one cut per round trip. No slow-start subtleties, no delayed ACKs.
  */
 import type { Link, VirtualClock } from "./bottleneck.ts";
 

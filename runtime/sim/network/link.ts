@@ -1,7 +1,7 @@
 /**
- * One direction of a link: a rate with a byte queue before it, loss, delay. A packet comes out at a time, twice, damaged,
- * or not at all. Each direction is a `Link` of its own with its own state; access links belong to a host, paths to a pair
- * of regions. What a model leaves out does not happen.
+ * One direction of a link: a rate with a byte queue before it, loss, delay. A packet comes out at a time, twice,
+ * damaged, or not at all. Each direction is a `Link` of its own with its own state; access links belong to a host,
+ * paths to a pair of regions. What a model leaves out does not happen.
  */
 import type { Prng } from "../../base/prng.ts";
 

@@ -1,7 +1,7 @@
 /**
- * A home router that shares one outer address: what it makes of outgoing datagrams (mapping) and which incoming ones it
- * lets through (filtering), by the classic kinds (RFC 3489 §5; in the words of RFC 4787, endpoint-independent mapping for
- * the cones and address-and-port-dependent for the symmetric).
+ * A home router that shares one outer address: what it makes of outgoing datagrams (mapping) and which incoming ones
+ * it lets through (filtering), by the classic kinds (RFC 3489 §5; in the words of RFC 4787, endpoint-independent
+ * mapping for the cones and address-and-port-dependent for the symmetric).
  *
  *   kind             outer port for            lets in from
  *   open             itself, no router         anyone
