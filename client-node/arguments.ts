@@ -1,6 +1,7 @@
 /**
- * What people type, turned into values: stream URLs, rates, listen addresses, spans. Every parser takes the text and
- * gives a value or throws `UsageError` with one line that says what to write instead; the program exits 2 on it.
+ * What people type, turned into values: stream URLs, rates, listen addresses, spans. Every parser
+ * takes the text and gives a value or throws `UsageError` with one line that says what to write
+ * instead; the program exits 2 on it.
  */
 
 /** The command line is wrong; the message says what to write. */
@@ -23,7 +24,10 @@ export const DEFAULT_EDGE_PORT = 4935;
 const STREAM_NAME = /^live\/[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
 const URL_EXAMPLE = "shoal://edge.example.net:4935/live/NAME";
 
-/** Whether `name` is a stream's name as this program accepts it: `live/` and 1..100 plain characters. */
+/**
+ * Whether `name` is a stream's name as this program accepts it: `live/` and 1..100 plain
+ * characters.
+ */
 export function isStreamName(name: string): boolean {
   return STREAM_NAME.test(name);
 }
@@ -83,8 +87,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Parses a rate in bit/s (`2M`, `800k`, `1.5M`, `250000`; k, M and G are decimal) and gives it in bytes/s.
- * Zero is refused: `--consume-only` says that.
+ * Parses a rate in bit/s (`2M`, `800k`, `1.5M`, `250000`; k, M and G are decimal) and gives it in
+ * bytes/s. Zero is refused: `--consume-only` says that.
  */
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:bit\/s|bps)?$/.exec(text);

@@ -1,17 +1,24 @@
 /**
- * A stream's frames on their way to local players. The hub keeps the configurations and the current group of pictures,
- * so that a player that opens the stream has a picture at once, and then passes every frame on as it is played out.
+ * A stream's frames on their way to local players. The hub keeps the configurations and the current
+ * group of pictures, so that a player that opens the stream has a picture at once, and then passes
+ * every frame on as it is played out.
  */
 import { serialDiff } from "../runtime/base/serial.ts";
 import type { StreamFrame } from "../runtime/media/flv-stream.ts";
 import { FrameKind, type MediaFrame } from "../runtime/wire/frame.ts";
 import { LocalReader } from "./local-reader.ts";
 
-/** Largest group kept for those who join, bytes; a longer one is forgotten and they wait for the next key frame. */
+/**
+ * Largest group kept for those who join, bytes; a longer one is forgotten and they wait for the
+ * next key frame.
+ */
 export const GROUP_BYTES_MAX = 16 << 20;
 /** Readers of one stream at most. */
 export const READERS_MAX = 32;
-/** Of a stream that is sound alone so much is kept, ms; FlvStreamWriter wants a second to be sure of it. */
+/**
+ * Of a stream that is sound alone so much is kept, ms; FlvStreamWriter wants a second to be sure of
+ * it.
+ */
 const AUDIO_KEPT_MS = 1_200;
 const AUDIO_READY_MS = 1_000;
 
@@ -48,7 +55,10 @@ export class FlvHub {
     return sum;
   }
 
-  /** A new reader, its response begun with the current group if there is one; undefined when there are too many. */
+  /**
+   * A new reader, its response begun with the current group if there is one; undefined when there
+   * are too many.
+   */
   open(page: boolean): LocalReader | undefined {
     if (this.#readers.size >= READERS_MAX) return undefined;
     const reader = new LocalReader(page, (gone) => this.#readers.delete(gone));
@@ -72,7 +82,10 @@ export class FlvHub {
     for (const reader of [...this.#readers]) reader.handleTimeout(now);
   }
 
-  /** The encoder's run is over: the page's readers end, so that it asks again; others wait for the next run. */
+  /**
+   * The encoder's run is over: the page's readers end, so that it asks again; others wait for the
+   * next run.
+   */
   handleEnd(): void {
     this.#forget();
     for (const reader of [...this.#readers]) if (reader.page) reader.close();

@@ -1,6 +1,6 @@
 /**
- * The viewer's local HTTP: player page, HTTP-FLV, figures. Streams are opened through `WatchedStreams`, so that a player
- * asking for another stream of the same edge gets it too.
+ * The viewer's local HTTP: player page, HTTP-FLV, figures. Streams are opened through
+ * `WatchedStreams`, so that a player asking for another stream of the same edge gets it too.
  */
 import { type Context, Hono } from "hono";
 import { type PageAsset, playerAsset } from "../runtime/media/page/player-page.ts";

@@ -1,6 +1,7 @@
 /**
- * Keeps other web sites off the viewer's local HTTP. A site that makes its own name resolve to this machine (DNS
- * rebinding) shows that name in `Host`; a page that reaches across sites says so in `Origin` or `Sec-Fetch-Site`.
+ * Keeps other web sites off the viewer's local HTTP. A site that makes its own name resolve to this
+ * machine (DNS rebinding) shows that name in `Host`; a page that reaches across sites says so in
+ * `Origin` or `Sec-Fetch-Site`.
  */
 import type { MiddlewareHandler } from "hono";
 import { isLoopback } from "./arguments.ts";
@@ -27,7 +28,10 @@ export function refusal(
   return undefined;
 }
 
-/** Answers 403 with the reason to whatever `refusal` refuses. A link from another page to `/` is let through. */
+/**
+ * Answers 403 with the reason to whatever `refusal` refuses. A link from another page to `/` is let
+ * through.
+ */
 export function guard(listenHost: string): MiddlewareHandler {
   return async (context, next) => {
     const origin = context.req.header("origin");

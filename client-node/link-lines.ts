@@ -1,5 +1,6 @@
 /**
- * What to tell people of the way to the edge: each change once, and while it can't be had one line every few seconds.
+ * What to tell people of the way to the edge: each change once, and while it can't be had one line
+ * every few seconds.
  */
 import type { LinkEvent } from "../runtime/node/api.ts";
 import { addressKey } from "../runtime/wire/address.ts";

@@ -1,4 +1,7 @@
-/** The names of the streams live at an edge, read from the `/status.json` of its web page at most once a second. */
+/**
+ * The names of the streams live at an edge, read from the `/status.json` of its web page at most
+ * once a second.
+ */
 import { isStreamName } from "./arguments.ts";
 
 const FRESH_MS = 900;

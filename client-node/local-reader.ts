@@ -1,6 +1,6 @@
 /**
- * One local player's HTTP response: the bounded queue of runtime/media/flv-reader.ts as the body of a response, which is
- * filled only as fast as the player takes it.
+ * One local player's HTTP response: the bounded queue of runtime/media/flv-reader.ts as the body of
+ * a response, which is filled only as fast as the player takes it.
  */
 import { FlvReader } from "../runtime/media/flv-reader.ts";
 import type { StreamFrame } from "../runtime/media/flv-stream.ts";
@@ -8,7 +8,10 @@ import type { StreamFrame } from "../runtime/media/flv-stream.ts";
 export class LocalReader {
   /** The response's body. */
   readonly body: ReadableStream<Uint8Array>;
-  /** Whether it is the player page: it gets capture marks, and asks anew when a new encoder run begins. */
+  /**
+   * Whether it is the player page: it gets capture marks, and asks anew when a new encoder run
+   * begins.
+   */
   readonly page: boolean;
   /** Closes the connection of a player that takes nothing, which ending its body can't. */
   cutConnection: (() => void) | undefined;

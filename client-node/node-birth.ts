@@ -1,4 +1,7 @@
-/** What a node of this program is born with: addresses of the edge, a local address to bind, the boot epoch. */
+/**
+ * What a node of this program is born with: addresses of the edge, a local address to bind, the
+ * boot epoch.
+ */
 import { lookup } from "node:dns/promises";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
 import type { UdpSocket } from "../runtime/io/udp.ts";
@@ -14,8 +17,9 @@ export class StartError extends Error {
 const ADDRESSES_MAX = 8;
 
 /**
- * The edge's addresses, IPv4 first: they are tried one after the other, and an edge that listens on IPv4 alone, as most
- * do, would be found late behind an IPv6 address that does not answer. @throws StartError when the name has none.
+ * The edge's addresses, IPv4 first: they are tried one after the other, and an edge that listens on
+ * IPv4 alone, as most do, would be found late behind an IPv6 address that does not answer. @throws
+ * StartError when the name has none.
  */
 export async function resolveEdge(host: string, port: number): Promise<Address[]> {
   try {
@@ -37,7 +41,8 @@ export async function resolveEdge(host: string, port: number): Promise<Address[]
 }
 
 /**
- * A UDP socket that reaches all of these: IPv4 alone where that is enough or all there is. @throws StartError
+ * A UDP socket that reaches all of these: IPv4 alone where that is enough or all there is. @throws
+ * StartError
  */
 export async function bindFor(edges: readonly Address[]): Promise<UdpSocket> {
   const hosts = edges.some((edge) => edge.family === 6) ? ["::", "0.0.0.0"] : ["0.0.0.0"];
@@ -57,7 +62,10 @@ export function bootEpoch(): number {
   return Math.floor(Date.now() / 1000) >>> 0;
 }
 
-/** Which hot path to use: the WASM, or its twin when `SHOAL_HOT_PATH=twin`. @throws StartError on other values. */
+/**
+ * Which hot path to use: the WASM, or its twin when `SHOAL_HOT_PATH=twin`. @throws StartError on
+ * other values.
+ */
 export function hotPathKind(): "wasm" | "twin" {
   const { SHOAL_HOT_PATH: kind = "wasm" } = process.env;
   if (kind === "wasm" || kind === "twin") return kind;

@@ -1,6 +1,6 @@
 /**
- * `shoal publish`: frames of a file, a pipe or an encoder to an edge. Ends with the input, by a signal, or when the edge
- * refuses for good (wrong key, stream busy).
+ * `shoal publish`: frames of a file, a pipe or an encoder to an edge. Ends with the input, by a
+ * signal, or when the edge refuses for good (wrong key, stream busy).
  */
 import { systemClock } from "../runtime/io/clock.ts";
 import { openSource, SourceError } from "../runtime/media/file-source.ts";

@@ -1,6 +1,7 @@
 /**
- * One stream published by a `Publisher` of its own on a UDP socket. Sources come and go in front of it (an encoder that
- * reconnects, a file that starts over); the session to the edge stays, and each new run of the encoder is a new epoch.
+ * One stream published by a `Publisher` of its own on a UDP socket. Sources come and go in front of
+ * it (an encoder that reconnects, a file that starts over); the session to the edge stays, and each
+ * new run of the encoder is a new epoch.
  */
 import { serialDiff } from "../runtime/base/serial.ts";
 import type { HotPath } from "../runtime/core/hot-path.ts";

@@ -1,6 +1,7 @@
 /**
- * An encoder pushing RTMP at `shoal publish`: one at a time, under the agreed app and name. When it comes back after a
- * break it begins a new run of the same stream; the session to the edge has stayed.
+ * An encoder pushing RTMP at `shoal publish`: one at a time, under the agreed app and name. When it
+ * comes back after a break it begins a new run of the same stream; the session to the edge has
+ * stayed.
  */
 import {
   createRtmpListener,

@@ -1,6 +1,7 @@
 /**
- * The frame of every command: it runs until a signal or a reason of its own ends it, a second signal ends it at once, and
- * errors become one line and an exit code: 1 for what went wrong outside, 2 for a wrong command line.
+ * The frame of every command: it runs until a signal or a reason of its own ends it, a second
+ * signal ends it at once, and errors become one line and an exit code: 1 for what went wrong
+ * outside, 2 for a wrong command line.
  */
 import { UsageError } from "./arguments.ts";
 import { ListenError } from "./http-server.ts";

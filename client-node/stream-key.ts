@@ -1,4 +1,7 @@
-/** The stream key: from the command line, a file or the environment, in this order. It is never printed. */
+/**
+ * The stream key: from the command line, a file or the environment, in this order. It is never
+ * printed.
+ */
 import { readFile } from "node:fs/promises";
 import { UsageError } from "./arguments.ts";
 

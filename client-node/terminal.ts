@@ -1,6 +1,7 @@
 /**
- * What the program says: lines for people, one line of live figures that is written over on a terminal, or one JSON object
- * a second for programs. With `--json` standard output carries JSON alone and everything else goes to standard error.
+ * What the program says: lines for people, one line of live figures that is written over on a
+ * terminal, or one JSON object a second for programs. With `--json` standard output carries JSON
+ * alone and everything else goes to standard error.
  */
 
 /** Where text goes; `process.stdout` and `process.stderr` are such. */
@@ -42,7 +43,9 @@ export class Terminal {
     this.#err.write(`shoal: ${text}\n`);
   }
 
-  /** The line of live figures; on a terminal it replaces the one before, elsewhere it is left out. */
+  /**
+   * The line of live figures; on a terminal it replaces the one before, elsewhere it is left out.
+   */
   live(text: string): void {
     if (this.json || this.#out.isTTY !== true) return;
     const width = Math.max(20, (this.#out.columns ?? 80) - 1);

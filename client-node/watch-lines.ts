@@ -1,4 +1,7 @@
-/** What `shoal watch` tells people: how to open the picture, what leaves this machine, and the live figures. */
+/**
+ * What `shoal watch` tells people: how to open the picture, what leaves this machine, and the live
+ * figures.
+ */
 import { formatBytes } from "../runtime/media/page/figures.ts";
 import { isLoopback } from "./arguments.ts";
 import type { WatchOptions } from "./watch.ts";

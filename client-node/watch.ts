@@ -1,6 +1,6 @@
 /**
- * `shoal watch`: a peer for the stream, a local HTTP for players, and figures. It ends by a signal, or when the edge says
- * that asking again is of no use.
+ * `shoal watch`: a peer for the stream, a local HTTP for players, and figures. It ends by a signal,
+ * or when the edge says that asking again is of no use.
  */
 import { systemClock } from "../runtime/io/clock.ts";
 import type { PeerOptions } from "../runtime/node/api.ts";
@@ -34,11 +34,17 @@ export interface WatchOptions {
 export const DEFAULT_HTTP_PORT = 8088;
 const TARGET_MS_MIN = 300;
 const TARGET_MS_MAX = 1_500;
-/** Memory for received media, MiB: some seconds of several streams; only what is used is really taken. */
+/**
+ * Memory for received media, MiB: some seconds of several streams; only what is used is really
+ * taken.
+ */
 const MEMORY_MIB = 64;
 const FIGURES_MS = 1_000;
 
-/** Runs until `ending`; gives the exit code. @throws StartError, ListenError with the one line to print. */
+/**
+ * Runs until `ending`; gives the exit code. @throws StartError, ListenError with the one line to
+ * print.
+ */
 export async function watch(
   options: WatchOptions,
   terminal: Terminal,
@@ -88,7 +94,10 @@ export async function watch(
 interface PeerReport {
   /** `HOST:PORT` */
   readonly edge: string;
-  /** Of the stream the program was started for; what happens to others is told to their players alone. */
+  /**
+   * Of the stream the program was started for; what happens to others is told to their players
+   * alone.
+   */
   readonly link: LinkLines | undefined;
   readonly terminal: Terminal;
   readonly ending: Ending;

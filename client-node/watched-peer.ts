@@ -1,6 +1,7 @@
 /**
- * One stream watched by a peer of its own: the role `Peer` on a UDP socket, its frames going to the local players, its
- * figures to whoever asks. It goes on by itself whatever the edge does; only what the edge says is final ends it.
+ * One stream watched by a peer of its own: the role `Peer` on a UDP socket, its frames going to the
+ * local players, its figures to whoever asks. It goes on by itself whatever the edge does; only
+ * what the edge says is final ends it.
  */
 import type { HotPath } from "../runtime/core/hot-path.ts";
 import { systemClock } from "../runtime/io/clock.ts";
@@ -35,7 +36,10 @@ export interface WatchStats extends PeerStats {
   readonly readersQueuedBytes: number;
   /** Upload cap, bytes/s; null = none. */
   readonly uploadBytesPerSecondMax: number | null;
-  /** The last frame played out: its decoding time and its capture, ms since 1970; null before the first. */
+  /**
+   * The last frame played out: its decoding time and its capture, ms since 1970; null before the
+   * first.
+   */
   readonly clock: { readonly dtsMs: number; readonly capturedAtEpochMs: number } | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The streams a viewer's program holds: the one it was started for, always; and others of the same edge as long as a
- * local player asks for them, a few at most, each dropped when nobody has read it for a while.
+ * The streams a viewer's program holds: the one it was started for, always; and others of the same
+ * edge as long as a local player asks for them, a few at most, each dropped when nobody has read it
+ * for a while.
  */
 import type { HttpStream, HttpStreams } from "./http-app.ts";
 

@@ -1,4 +1,7 @@
-/** Real programs for tests: an edge and `shoal`, on loopback and ports the system chooses, each stopped by its own id. */
+/**
+ * Real programs for tests: an edge and `shoal`, on loopback and ports the system chooses, each
+ * stopped by its own id.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,12 +35,12 @@ export class TestProgram {
   exit: string | undefined;
   readonly #waiters = new Set<() => void>();
 
-  constructor(name: string, command: string, args: readonly string[]) {
+  constructor(name: string, command: string, args: readonly string[], cwd = ROOT) {
     this.child = new ChildProgram({
       name,
       command,
       args,
-      cwd: ROOT,
+      cwd,
       onLine: (line) => {
         this.lines.push(line);
         this.#wake();

@@ -1,6 +1,7 @@
 /**
- * Makes the player page's texts: bundles the page's TypeScript with mpegts.js into one script and puts it, the page and
- * its style into `build/` as `.txt`, where player-page.ts embeds them. The same sources give the same bytes.
+ * Makes the player page's texts: bundles the page's TypeScript with mpegts.js into one script and
+ * puts it, the page and its style into `build/` as `.txt`, where player-page.ts embeds them. The
+ * same sources give the same bytes.
  */
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** A program started by another: its last lines are kept, its end is told, and it is stopped by its own process id. */
+/**
+ * A program started by another: its last lines are kept, its end is told, and it is stopped by its
+ * own process id.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -79,8 +82,8 @@ export class ChildProgram {
 }
 
 /**
- * Stops all: those that got the terminal's own Ctrl-C have `graceMs` to end by themselves, then SIGTERM asks, then
- * SIGKILL ends. Takes at most `graceMs` + 1.5 s.
+ * Stops all: those that got the terminal's own Ctrl-C have `graceMs` to end by themselves, then
+ * SIGTERM asks, then SIGKILL ends. Takes at most `graceMs` + 1.5 s.
  */
 export async function stopAll(children: readonly ChildProgram[], graceMs: number): Promise<void> {
   for (const child of children) child.expectExit();

@@ -1,7 +1,7 @@
 /**
- * The main job on one machine (`npm start`): an edge, a publisher that plays the bundled clip as live, and some viewers,
- * each a process of its own as they would run anywhere. Encoders may push streams of their own to the edge; the player
- * page shows them as soon as they are live.
+ * The main job on one machine (`npm start`): an edge, a publisher that plays the bundled clip as
+ * live, and some viewers, each a process of its own as they would run anywhere. Encoders may push
+ * streams of their own to the edge; the player page shows them as soon as they are live.
  */
 import { spawnSync } from "node:child_process";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";

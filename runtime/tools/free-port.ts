@@ -1,4 +1,7 @@
-/** Ports for programs that are started side by side: the wanted one if it is free, else the next. Loopback only. */
+/**
+ * Ports for programs that are started side by side: the wanted one if it is free, else the next.
+ * Loopback only.
+ */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
@@ -6,7 +9,10 @@ const HOST = "127.0.0.1";
 /** Ports tried from the wanted one on. */
 const TRIES_MAX = 100;
 
-/** The first free port from `wanted` on that is not in `taken`, and adds it there. @throws Error when there is none. */
+/**
+ * The first free port from `wanted` on that is not in `taken`, and adds it there. @throws Error
+ * when there is none.
+ */
 export async function freePort(
   kind: "tcp" | "udp",
   wanted: number,

@@ -1,7 +1,8 @@
 /**
- * When was the frame on the screen captured? The stream carries, ahead of each video frame, a script tag with the
- * frame's timestamps and its capture time (`onShoal`). The player's media time begins at the first video frame's
- * decoding time, so a presented frame is found again by `base + mediaTime`, and its delay is display − capture.
+ * When was the frame on the screen captured? The stream carries, ahead of each video frame, a
+ * script tag with the frame's timestamps and its capture time (`onShoal`). The player's media time
+ * begins at the first video frame's decoding time, so a presented frame is found again by `base +
+ * mediaTime`, and its delay is display − capture.
  */
 
 import type { CaptureMark } from "../capture-mark.ts";
@@ -29,7 +30,10 @@ export class CaptureClock {
     this.#marks = [];
   }
 
-  /** Capture time, ms since 1970, of the frame presented at `mediaTimeMs` of the player; undefined when not known. */
+  /**
+   * Capture time, ms since 1970, of the frame presented at `mediaTimeMs` of the player; undefined
+   * when not known.
+   */
   capturedAt(mediaTimeMs: number): number | undefined {
     if (this.#baseMs === undefined) return undefined;
     const ptsMs = this.#baseMs + mediaTimeMs;

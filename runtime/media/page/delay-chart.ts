@@ -1,4 +1,7 @@
-/** The delay of the last two minutes as a line, one point a second, on a canvas as wide as its place. */
+/**
+ * The delay of the last two minutes as a line, one point a second, on a canvas as wide as its
+ * place.
+ */
 
 const POINTS_MAX = 120;
 /** Least height of the scale, ms, so that a steady delay looks steady. */

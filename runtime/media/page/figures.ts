@@ -1,6 +1,7 @@
 /**
- * The figures beside the picture: what `/api/stats` says each second, written into the page. Where the page is served by
- * an edge there is no peer and no such address; then only what the page measures itself is shown.
+ * The figures beside the picture: what `/api/stats` says each second, written into the page. Where
+ * the page is served by an edge there is no peer and no such address; then only what the page
+ * measures itself is shown.
  */
 
 /** What the page reads of `/api/stats`; the rest of it is for programs. */
@@ -34,7 +35,10 @@ export interface PageStats {
   readonly edge: { readonly address: string; readonly rttMs: number } | null;
 }
 
-/** Widths in percent of the play buffer's zones, newest media first, and of the media ready ahead of play. */
+/**
+ * Widths in percent of the play buffer's zones, newest media first, and of the media ready ahead of
+ * play.
+ */
 export function bufferZones(buffer: PageStats["buffer"]): {
   readonly push: number;
   readonly pull: number;

@@ -1,7 +1,8 @@
 /**
- * One mpegts.js player at a time on the page's video element. It is thrown away and made anew whenever the stream ends,
- * breaks, stands still or begins a new run, so that the page never needs a reload. Live means near the end of what is
- * buffered: a small lag is caught up by playing 1.2 times as fast, a large one by one jump.
+ * One mpegts.js player at a time on the page's video element. It is thrown away and made anew
+ * whenever the stream ends, breaks, stands still or begins a new run, so that the page never needs
+ * a reload. Live means near the end of what is buffered: a small lag is caught up by playing 1.2
+ * times as fast, a large one by one jump.
  */
 import mpegts from "mpegts.js";
 import { CaptureClock, parseCaptureMark } from "./capture-clock.ts";

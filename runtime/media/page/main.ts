@@ -1,7 +1,7 @@
 /**
- * The player page: picks the stream, keeps the player going and shows the figures. The stream is `?stream=live/NAME`,
- * or the one the serving program names in `/api/streams`; in the latter case the page also goes over to a stream that
- * starts while it is open, and back when that ends.
+ * The player page: picks the stream, keeps the player going and shows the figures. The stream is
+ * `?stream=live/NAME`, or the one the serving program names in `/api/streams`; in the latter case
+ * the page also goes over to a stream that starts while it is open, and back when that ends.
  */
 import { DelayChart } from "./delay-chart.ts";
 import { element, type PageStats, showStats } from "./figures.ts";

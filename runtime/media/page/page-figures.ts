@@ -7,7 +7,10 @@ export interface PageFigures {
   state: string;
   /** Capture to display, ms; null before it is known. */
   delayMs: number | null;
-  /** Whether `delayMs` was measured frame by frame, or is the peer's figure plus the player's buffer. */
+  /**
+   * Whether `delayMs` was measured frame by frame, or is the peer's figure plus the player's
+   * buffer.
+   */
   delayMeasured: boolean;
   delayMsMax: number | null;
   framesDecoded: number;

@@ -1,6 +1,6 @@
 /**
- * The player page's files, as text within the program: an edge and a peer serve the same. `runtime/tools/build-page.ts`
- * makes the texts in `build/`; bundlers embed them.
+ * The player page's files, as text within the program: an edge and a peer serve the same.
+ * `runtime/tools/build-page.ts` makes the texts in `build/`; bundlers embed them.
  */
 import { createHash } from "node:crypto";
 import css from "../../../build/player.css.txt" with { type: "text" };
@@ -14,8 +14,8 @@ export interface PageAsset {
 }
 
 /**
- * What a page may do: run its own script and style, play what its script feeds it, ask its own origin. Nothing comes from
- * elsewhere, and no other site may frame it.
+ * What a page may do: run its own script and style, play what its script feeds it, ask its own
+ * origin. Nothing comes from elsewhere, and no other site may frame it.
  */
 const POLICY = [
   "default-src 'none'",
@@ -44,7 +44,10 @@ function asset(type: string, body: string): PageAsset {
   };
 }
 
-/** The page itself: serve it at any path; it asks for `/player.css` and `/player.js`, `/api/streams` and `/api/stats`. */
+/**
+ * The page itself: serve it at any path; it asks for `/player.css` and `/player.js`, `/api/streams`
+ * and `/api/stats`.
+ */
 export const playerPage: PageAsset = asset("text/html", html);
 export const playerStyle: PageAsset = asset("text/css", css);
 export const playerScript: PageAsset = asset("text/javascript", script);
