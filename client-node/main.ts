@@ -16,7 +16,7 @@ import { Terminal } from "./terminal.ts";
 
 const AGENT = `shoal/${packageJson.version}`;
 /** Play-out delay to start with, ms. */
-const TARGET_MS = 800;
+const TARGET_MS = 700;
 
 interface WatchFlags {
   readonly http?: string;

@@ -19,10 +19,15 @@ export interface PlayerListener {
 /** Lag behind the end of the buffer that is kept, and that starts the catching up, s. */
 const LIVE_TARGET_S = 0.15;
 const LIVE_MAX_S = 0.3;
-/** Lag that is jumped over instead of caught up, s. */
+/**
+ * Lag that is jumped over instead of caught up, s; at the beginning there is nothing to disturb
+ * yet.
+ */
 const JUMP_S = 1.2;
+const JUMP_AT_START_S = 0.5;
+const START_MS = 1_500;
 /** After a jump, this much remains buffered, s. */
-const JUMP_REMAIN_S = 0.2;
+const JUMP_REMAIN_S = 0.15;
 /** No new picture for so long makes a new player, ms. */
 const STANDSTILL_MS = 4_000;
 const RETRY_MS_MIN = 250;
@@ -37,6 +42,8 @@ export class LivePlayer {
   #retryMs = RETRY_MS_MIN;
   #retryTimer = 0;
   #progressAt = 0;
+  /** When the current player showed its first frame; Infinity before. */
+  #startedAt = Number.POSITIVE_INFINITY;
   #lastTime = -1;
   #recreated = -1;
   #stalls = 0;
@@ -121,6 +128,7 @@ export class LivePlayer {
     this.#player = undefined;
     this.#clock.reset();
     this.#lastTime = -1;
+    this.#startedAt = Number.POSITIVE_INFINITY;
     player?.destroy();
   }
 
@@ -147,7 +155,8 @@ export class LivePlayer {
 
   /** Far behind (the start burst, a page that was hidden): goes to the end of what is buffered. */
   #jumpToLive(): boolean {
-    if (this.bufferedAheadMs <= JUMP_S * 1000) return false;
+    const starting = performance.now() - this.#startedAt < START_MS;
+    if (this.bufferedAheadMs <= (starting ? JUMP_AT_START_S : JUMP_S) * 1000) return false;
     this.#video.currentTime += this.bufferedAheadMs / 1000 - JUMP_REMAIN_S;
     return true;
   }
@@ -156,6 +165,7 @@ export class LivePlayer {
     this.#video.requestVideoFrameCallback(this.#onFrame);
     if (!this.#player) return;
     this.#retryMs = RETRY_MS_MIN;
+    if (this.#startedAt === Number.POSITIVE_INFINITY) this.#startedAt = now;
     this.#listener.state("playing", "");
     /* Frames that are jumped over were never meant to be seen live. */
     if (this.#jumpToLive() || this.#video.currentTime - frame.mediaTime > JUMP_REMAIN_S) return;
