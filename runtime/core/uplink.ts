@@ -6,8 +6,8 @@
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { RateControl } from "./rate-control.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { RunPool } from "./send-queue-run.ts";
-import { Sent, type SendQueue } from "./send-queue.ts";
 import {
   type AckSample,
   BUNDLE_ENTRIES_MAX,
@@ -16,8 +16,8 @@ import {
 } from "./send-queue-types.ts";
 import type { ShedPlan } from "./shedding.ts";
 import { TimerHeap } from "./timer-heap.ts";
-import { SharedDelay } from "./uplink-shared.ts";
 import { Ring } from "./uplink-ring.ts";
+import { SharedDelay } from "./uplink-shared.ts";
 
 export interface UplinkOptions {
   /** Rate to start with, bit/s; Infinity = send until congestion is seen. */
@@ -51,6 +51,16 @@ export class Uplink {
   /** bit/s the node may send; 0 = not limited so far. */
   get rateBps(): number {
     return this.#rate.limitBps;
+  }
+
+  /** Congestion of the uplink itself has been seen: `rateBps` is an estimate, not the cap. */
+  get isLimited(): boolean {
+    return this.#rate.mode !== "free";
+  }
+
+  /** Queueing delay that stands in front of all sessions, ms. */
+  get queueMs(): number {
+    return this.#shared.standingMs;
   }
 
   /** What one of the queues now waiting may count on, bit/s. */
@@ -117,7 +127,9 @@ export class Uplink {
       const queue = this.#asleep.due(now);
       if (queue === undefined) return;
       this.#asleep.remove(queue);
-      for (const sendClass of CLASSES) if (queue.has(sendClass)) this.ready(queue, sendClass);
+      for (const sendClass of CLASSES) {
+        if (queue.readyAt(now, sendClass) < NEVER) this.ready(queue, sendClass);
+      }
     }
   }
 
@@ -138,18 +150,19 @@ export class Uplink {
 
   /** Sends a turn's packets. 0 = it has more to send at once; a time = not before; NEVER = nothing is left. */
   #turn(now: Ms, queue: SendQueue, sendClass: SendClass): Ms {
-    const packets = this.#rate.paceBps === Number.POSITIVE_INFINITY ? TURN_PACKETS : 1;
+    const isFree = this.#rate.paceBps === Number.POSITIVE_INFINITY;
+    const packets = isFree ? TURN_PACKETS : 1;
     for (let i = 0; i < packets; i++) {
-      if (!queue.has(sendClass)) return NEVER;
       const at = queue.readyAt(now, sendClass);
       if (at > now) return at;
       const sent = queue.transmit(now, sendClass);
       if (sent > 0) {
         this.bytesSent += sent;
-        this.#rate.noteSent(now, sent);
-      } else if (sent === Sent.full) return queue.readyAt(now, sendClass);
+        if (!isFree) this.#rate.noteSent(now, sent);
+      }
     }
-    return queue.has(sendClass) ? ms(0) : NEVER;
+    const at = queue.readyAt(now, sendClass);
+    return at <= now ? ms(0) : at;
   }
 
   #sleep(queue: SendQueue, at: Ms): void {

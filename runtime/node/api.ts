@@ -213,6 +213,12 @@ export interface PeerOptions {
   readonly ownAddresses?: readonly Address[];
   /** The swarm's parameters; SWARM_PARAMS by default. */
   readonly swarm?: SwarmParams;
+  /** How neighbours are judged: the trained network by default. */
+  readonly scorer?: "mlp" | "linear" | "rtt" | "random";
+  /** Share of a core this program uses, 0..1, as the system says. */
+  readonly cpuShare?: () => number;
+  /** Fragments one run of the stream may hold: a power of two, 8192 by default (12 s at 4 Mbit/s). */
+  readonly fragmentsKept?: number;
 }
 
 export type PeerEvent =
@@ -258,6 +264,9 @@ export interface PeerStats {
   readonly duplicateFragments: number;
   readonly neighbours: number;
   readonly superNode: boolean;
+  /** Peers it pushes to, and peers that push to it (the edge not counted). */
+  readonly children: number;
+  readonly parents: number;
   /**
    * The play buffer: target, and the ages (ms) at which pull and compensation begin; fill is media ready ahead of
    * play.

@@ -29,8 +29,6 @@ import { streamIdOf } from "./stream-id.ts";
 const SILENT_MS = 1000;
 /** A publisher may come back to its run for this long before viewers are told it is over. */
 const RESUME_MS = 10_000;
-/** A viewer's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
-const CLOCK_UNKNOWN = 0xffff;
 /** Groups longer than this make joining slow: the publisher is told. */
 const GROUP_WARN_MS = 4000;
 
@@ -227,11 +225,7 @@ export class EdgeIngest implements IntakeListener {
   }
 
   handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {
-    const viewer = this.outlet.receivers.get(session);
-    if (viewer === undefined || entry.stream !== viewer.index) return;
-    if (entry.uncertaintyMs === CLOCK_UNKNOWN) this.outlet.sendClock(now, viewer);
-    if (entry.playOutOffsetMs > 0) viewer.playoutMs = entry.playOutOffsetMs;
-    session.queue.handleFrontier(entry.stream, entry.next);
+    this.outlet.handleFeedback(now, session, entry);
   }
 
   handleClock(now: Ms, session: Session, entry: ClockEntry): void {

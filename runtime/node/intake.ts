@@ -11,6 +11,14 @@ import type { Session, StreamSink } from "../core/session.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import { FLAG_RESENT, flagPhase } from "../wire/segment.ts";
 
+/** One run of the encoder as an outlet sends it on. */
+export interface EpochSource {
+  readonly stream: StreamIdentity;
+  readonly index: SegmentIndex;
+  readonly clock: CaptureClock;
+  close(): void;
+}
+
 /** Which stream, and which run of its encoder. */
 export interface StreamIdentity {
   readonly name: string;
@@ -92,6 +100,12 @@ export class Intake implements StreamSink {
     const first = (header.number - header.index) >>> 0;
     this.#listener.handleFresh(now, this, header, bytes, session);
     if (result === Inserted.completed) this.#listener.handleWhole(now, this, first);
+  }
+
+  /** This run as an outlet sends it on; closing that leaves the run itself alone. */
+  asSource(): EpochSource {
+    const { stream, index, clock } = this;
+    return { stream, index, clock, close: () => {} };
   }
 
   close(): void {

@@ -6,22 +6,19 @@
 
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms } from "../base/time.ts";
-import type { CaptureClock } from "../core/clock-estimate.ts";
 import type { HotPath } from "../core/hot-path.ts";
-import type { SegmentIndex } from "../core/segment-index.ts";
 import { SendClass } from "../core/send-queue.ts";
 import type { Session } from "../core/session.ts";
-import { AnswerCode, type FragmentRange, type RequestPacket } from "../wire/feedback.ts";
+import {
+  AnswerCode,
+  type FeedbackEntry,
+  type FragmentRange,
+  RequestFlag,
+  type RequestPacket,
+} from "../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
-import type { StreamIdentity } from "./intake.ts";
-
-/** One run of the encoder as the node holds it: an `Intake` or an `OwnStream`. */
-export interface EpochSource {
-  readonly stream: StreamIdentity;
-  readonly index: SegmentIndex;
-  readonly clock: CaptureClock;
-  close(): void;
-}
+import type { EpochSource } from "./intake.ts";
+import { RateMeter } from "./rate-meter.ts";
 
 /** One session's subscription to this stream. */
 export interface Receiver {
@@ -44,6 +41,8 @@ export interface SentTotals {
   readonly framesDropped: number;
 }
 
+/** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
+const CLOCK_UNKNOWN = 0xffff;
 /** Play-out offset assumed before a receiver has told its own. */
 const PLAYOUT_MS = 800;
 /** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
@@ -69,6 +68,11 @@ export class Outlet {
   readonly #hot: HotPath;
   readonly receivers = new Map<Session, Receiver>();
   source: EpochSource | undefined;
+  /** Everything handed to the queues, and the part that was pushed. */
+  readonly meter = new RateMeter();
+  readonly pushMeter = new RateMeter();
+  /** Media bytes handed to the queues. */
+  bytesOut = 0;
   framesIn = 0;
   bytesIn = 0;
   /** Of what comes in, smoothed, bit/s. */
@@ -177,6 +181,15 @@ export class Outlet {
     }
   }
 
+  /** A receiver says when it plays: repairs have until then. */
+  handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {
+    const receiver = this.receivers.get(session);
+    if (receiver === undefined || entry.stream !== receiver.index) return;
+    if (entry.uncertaintyMs === CLOCK_UNKNOWN) this.sendClock(now, receiver);
+    if (entry.playOutOffsetMs > 0) receiver.playoutMs = entry.playOutOffsetMs;
+    session.queue.handleFrontier(entry.stream, entry.next);
+  }
+
   /* ---------------------------------------------------------------- media */
 
   /** A fragment is here: every receiver of its sub-stream gets it. */
@@ -191,6 +204,7 @@ export class Outlet {
     const source = this.source as EpochSource;
     const captured = source.index.capturedAt(number, now);
     const pushed = withPhase(flags & ~FLAG_RESENT, Phase.push);
+    let sent = 0;
     for (const receiver of this.receivers.values()) {
       if (receiver.index === 0 || !wants(receiver, number)) continue;
       receiver.session.queue.enqueueFragment(
@@ -204,7 +218,12 @@ export class Outlet {
         captured + receiver.playoutMs,
         SendClass.push,
       );
+      sent += bytes;
     }
+    if (sent === 0) return;
+    this.bytesOut += sent;
+    this.meter.count(now, sent);
+    this.pushMeter.count(now, sent);
   }
 
   #enqueue(
@@ -230,16 +249,20 @@ export class Outlet {
       deadline,
       sendClass,
     );
+    this.bytesOut += this.#hot.payloadLength(slot);
+    this.meter.count(now, this.#hot.payloadLength(slot));
     return true;
   }
 
-  /** Compensation: what is here is sent, what is not yet or no longer is said so. */
+  /** A pull or compensation: what is here is sent, what is not yet or no longer is said so. */
   answer(now: Ms, receiver: Receiver, request: RequestPacket): void {
     const index = this.source?.index;
     if (index === undefined || request.stream !== receiver.index) return;
     const gone: FragmentRange[] = [];
     const notYet: FragmentRange[] = [];
     const refused: FragmentRange[] = [];
+    const isPull = (request.flags & RequestFlag.pull) !== 0;
+    const phase = isPull ? Phase.pull : Phase.compensation;
     for (const range of request.ranges) {
       for (let i = 0; i < range.count; i++) {
         const number = (range.first + i) >>> 0;
@@ -249,7 +272,7 @@ export class Outlet {
         }
         receiver.tokens--;
         const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
-        if (this.#enqueue(now, receiver, number, SendClass.pull, Phase.compensation, deadline)) {
+        if (this.#enqueue(now, receiver, number, SendClass.pull, phase, deadline)) {
           continue;
         }
         if (serialDiff(number, index.oldest()) < 0) gone.push({ first: number, count: 1 });
@@ -281,6 +304,11 @@ export class Outlet {
   /** Called every `everyMs`. */
   tick(now: Ms, everyMs: number): void {
     this.source?.index.evict(now);
+    this.tickReceivers(everyMs);
+  }
+
+  /** Refills what receivers may ask for. */
+  tickReceivers(everyMs: number): void {
     for (const receiver of this.receivers.values()) {
       receiver.tokens = Math.min(REQUEST_TOKENS, receiver.tokens + (REQUEST_TOKENS * everyMs) / 1000);
     }

@@ -3,6 +3,7 @@ import type { Ms } from "../base/time.ts";
 import type { Session } from "../core/session.ts";
 import type { PeerOptions, PeerStats } from "./api.ts";
 import { linkStats } from "./link-stats.ts";
+import type { PeerSwarm } from "./peer-swarm.ts";
 import type { Playback } from "./playback.ts";
 
 export interface PeerStatsSources {
@@ -15,12 +16,13 @@ export interface PeerStatsSources {
     readonly damaged: number;
     readonly stalledMs: number;
   };
+  readonly swarm: PeerSwarm;
   readonly firstFrameMs: number;
   readonly isClosed: boolean;
 }
 
 export function peerStats(now: Ms, from: PeerStatsSources): PeerStats {
-  const { options, session, playback, total } = from;
+  const { options, session, playback, total, swarm } = from;
   const buffer = playback?.buffer;
   const intake = playback?.intake;
   return {
@@ -35,14 +37,16 @@ export function peerStats(now: Ms, from: PeerStatsSources): PeerStats {
     delayUncertaintyMs: intake?.clock.ready === true ? intake.clock.uncertaintyMs(now) : 0,
     firstFrameMs: from.firstFrameMs,
     phaseShare: phaseShare(intake?.bytesByPhase ?? []),
-    uploadedBytes: 0,
+    uploadedBytes: swarm.outlet.bytesOut,
     downloadedBytes: session?.counters.bytesIn ?? 0,
     bitrateKbps: ((playback?.meter.bytesPerSecond(now) ?? 0) * 8) / 1000,
     lossRate: session?.lossRate() ?? 0,
     repairedFragments: intake?.repaired ?? 0,
     duplicateFragments: intake?.duplicates ?? 0,
-    neighbours: 0,
-    superNode: false,
+    neighbours: swarm.neighbours.list.length,
+    superNode: swarm.isSuperNode,
+    children: swarm.childCount,
+    parents: swarm.parents.count,
     buffer: {
       targetMs: buffer?.targetMs ?? options.targetMs,
       pullFromMs: buffer?.pullFromMs ?? 0,

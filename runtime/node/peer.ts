@@ -17,6 +17,7 @@ import { CONNECTED_FROM } from "../wire/packet.ts";
 import type { PeerCommands, PeerEvent, PeerOptions, PeerStats } from "./api.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
 import { peerStats } from "./peer-stats.ts";
+import { PeerSwarm } from "./peer-swarm.ts";
 import { Playback } from "./playback.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -34,6 +35,7 @@ export class Peer implements PeerCommands, SessionHost {
   readonly #outbox: Outbox<PeerEvent>;
   readonly #context: NodeContext;
   readonly #node = new Uint8Array(8);
+  readonly #swarm: PeerSwarm;
   #upstream: Upstream | undefined;
   /** Runs of the encoder still being played, oldest first. */
   readonly #playbacks: Playback[] = [];
@@ -52,6 +54,7 @@ export class Peer implements PeerCommands, SessionHost {
     const uplink = new Uplink({ rateBpsInitial: rateBpsMax, rateBpsMax });
     this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
     env.random.fill(this.#node);
+    this.#swarm = new PeerSwarm(this.#context, options, this.#node);
   }
 
   /* ---------------------------------------------------------------- node */
@@ -62,10 +65,13 @@ export class Peer implements PeerCommands, SessionHost {
     if (input.kind === "datagram") {
       const { from, data, slot } = input;
       if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
-      else if (!upstream.handleDatagram(now, from, data)) this.#context.datagramsRefused++;
+      else if (!upstream.handleDatagram(now, from, data)) {
+        this.#swarm.handleDatagram(now, from, data);
+      }
     } else {
       this.#context.handleTimeouts(now);
       upstream.handleTimeout(now);
+      this.#swarm.handleTimeout(now);
       if (now >= this.#tickAt) this.#tick(now);
     }
     this.#play(now);
@@ -81,7 +87,13 @@ export class Peer implements PeerCommands, SessionHost {
     if (this.#isClosed) return NEVER;
     const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
     const due = this.#playbacks[0]?.nextDue() ?? NEVER;
-    return ms(Math.min(this.#context.nextTimeout(), upstream, this.#tickAt, due));
+    return ms(Math.min(
+        this.#context.nextTimeout(),
+        this.#swarm.nextTimeout(),
+        upstream,
+        this.#tickAt,
+        due,
+      ));
   }
 
   /** The link is begun by the first input, which brings the first `now`. */
@@ -98,7 +110,7 @@ export class Peer implements PeerCommands, SessionHost {
         agent: this.#options.agent,
         node: this.#node,
       }),
-      opened: () => {},
+      opened: (at, session) => this.#swarm.handleEdge(at, session),
       event: (event) => this.#outbox.event(event),
     });
     return this.#upstream;
@@ -140,6 +152,7 @@ export class Peer implements PeerCommands, SessionHost {
     this.#outbox.event({ type: "ended", epoch: intake.stream.epoch });
     const session = this.#upstream?.session;
     if (session !== undefined) playback.unbind(session);
+    this.#swarm.end(now, playback);
     intake.close();
     const next = this.#playbacks[0];
     if (next !== undefined) this.#outbox.event({ type: "epoch", epoch: next.intake.stream.epoch });
@@ -154,15 +167,15 @@ export class Peer implements PeerCommands, SessionHost {
     if (isFeedbackDue) this.#feedbackAt = ms(now + (isSettled ? FEEDBACK_MS : FEEDBACK_MS_FIRST));
     for (const playback of this.#playbacks) {
       playback.tick(now);
-      if (session === undefined) continue;
-      playback.askForHoles(now, session);
-      if (isFeedbackDue) playback.sendFeedback(now, session);
+      if (session !== undefined && isFeedbackDue) playback.sendFeedback(now, session);
     }
+    this.#swarm.tick(now, TICK_MS);
   }
 
   /* ---------------------------------------------------------------- session host */
 
   handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    if (this.#swarm.handleEdgeControl(now, message)) return;
     if (message.t === "stream") {
       if (message.name !== this.#options.stream) {
         throw new ProtocolViolation("unexpected", `stream "${message.name}" was not asked for`);
@@ -181,8 +194,9 @@ export class Peer implements PeerCommands, SessionHost {
         this.#retire(now, this.#playbacks[0] as Playback);
       }
       for (const before of this.#playbacks) before.handleSucceeded(now);
-      playback = new Playback(this.#hot, { name, id, epoch }, this.#options);
+      playback = new Playback(this.#hot, { name, id, epoch }, this.#options, this.#swarm);
       this.#playbacks.push(playback);
+      this.#swarm.begin(now, playback);
       if (this.#playbacks.length === 1) this.#outbox.event({ type: "epoch", epoch });
     }
     playback.bind(session, index, message.first);
@@ -201,10 +215,13 @@ export class Peer implements PeerCommands, SessionHost {
   handleReport(): void {}
 
   handleAnswer(now: Ms, _session: Session, answer: AnswerPacket): void {
-    for (const playback of this.#playbacks) playback.handleAnswer(now, answer);
+    for (const { edgeIndex, buffer } of this.#playbacks) {
+      if (edgeIndex === answer.stream) this.#swarm.puller.handleAnswer(now, answer, buffer, true);
+    }
   }
 
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void {
+    if (session === this.#upstream?.session) this.#swarm.handleEdge(now, undefined);
     this.#upstream?.handleClosed(now, session, code, detail);
   }
 
@@ -216,6 +233,7 @@ export class Peer implements PeerCommands, SessionHost {
       session: this.#upstream?.session,
       playback: this.#playbacks[0],
       total: this.#total,
+      swarm: this.#swarm,
       firstFrameMs: (this.#firstFrameAt ?? now) - (this.#joinedAt ?? now),
       isClosed: this.#isClosed || this.#upstream?.isFinal === true,
     });
@@ -223,6 +241,7 @@ export class Peer implements PeerCommands, SessionHost {
 
   close(now: Ms): void {
     this.#upstream?.close(now);
+    this.#swarm.close(now);
     for (const playback of this.#playbacks) playback.intake.close();
     this.#playbacks.length = 0;
     this.#isClosed = true;

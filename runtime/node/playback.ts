@@ -1,15 +1,17 @@
 /**
- * One run of the encoder as a viewer plays it: what has come in, the play buffer over it, and the requests for what is
- * missing. Sessions come and go under it; it stays.
+ * One run of the encoder as a viewer plays it: what has come in, the play buffer over it. What is missing is the swarm's to
+ * find (peer-swarm.ts). Sessions come and go under it; it stays.
  */
+import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
-import { type MissingRange, PlayBuffer } from "../core/play-buffer.ts";
+import { PlayBuffer } from "../core/play-buffer.ts";
 import type { Session } from "../core/session.ts";
-import { type AnswerPacket, type ClockEntry, AnswerCode, RequestFlag } from "../wire/feedback.ts";
+import type { ClockEntry, FeedbackEntry } from "../wire/feedback.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import type { PeerOptions } from "./api.ts";
 import { Intake, type IntakeListener, type StreamIdentity } from "./intake.ts";
+import type { PeerSwarm } from "./peer-swarm.ts";
 import { RateMeter } from "./rate-meter.ts";
 
 /** A viewer keeps what it might pass on, and the group it would start others with. */
@@ -17,12 +19,6 @@ const RETAIN_MS = 3000;
 const GROUP_MS_MAX = 12_000;
 /** Fragments kept: 12 s at 4 Mbit/s, a power of two. */
 const FRAGMENTS = 8192;
-/** Ranges of one request. */
-const RANGES_MAX = 32;
-/** Holes remembered as asked for. */
-const ASKED_MAX = 4096;
-/** Between two requests for the same fragment at least this, beyond the RTT. */
-const ASK_AGAIN_MS = 20;
 /** A finished run whose successor has begun is left after this, played out or not. */
 const SUCCEEDED_MS = 3000;
 
@@ -32,12 +28,14 @@ export class Playback implements IntakeListener {
   readonly meter = new RateMeter();
   /** Index of this run on the current session; 0 = none. */
   #index = 0;
-  /** When a missing fragment may be asked for (again); Infinity = never, it is gone. */
-  readonly #askAt = new Map<number, number>();
+  readonly #swarm: PeerSwarm;
+  readonly #hot: HotPath;
   #succeededAt: Ms | undefined;
 
-  constructor(hot: HotPath, stream: StreamIdentity, options: PeerOptions) {
-    const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX, capacity: FRAGMENTS };
+  constructor(hot: HotPath, stream: StreamIdentity, options: PeerOptions, swarm: PeerSwarm) {
+    this.#swarm = swarm;
+    this.#hot = hot;
+    const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX, capacity: options.fragmentsKept ?? FRAGMENTS };
     this.intake = new Intake(hot, stream, retention, this);
     this.buffer = new PlayBuffer(this.intake.index, this.intake.clock, {
       targetMs: options.targetMs,
@@ -62,6 +60,24 @@ export class Playback implements IntakeListener {
     this.#index = 0;
   }
 
+  /** Index of this run on the edge's session; 0 = none. */
+  get edgeIndex(): number {
+    return this.#index;
+  }
+
+  /** The first fragment of sub-stream `k` of `subStreams` that is wanted and missing. */
+  firstMissing(k: number, subStreams: number): number {
+    const { index } = this.intake;
+    const from = this.buffer.wantedFrom();
+    let number = (from + ((k - (from % subStreams) + subStreams) % subStreams)) >>> 0;
+    for (let i = 0; i < FRAGMENTS / subStreams; i++) {
+      if (serialDiff(index.next(), number) <= 0) return number;
+      if (this.#hot.fragmentSlot(index.store, number) === 0) return number;
+      number = (number + subStreams) >>> 0;
+    }
+    return number;
+  }
+
   handleClock(now: Ms, session: Session, entry: ClockEntry): void {
     if (entry.stream !== this.#index) return;
     const { clock, index } = this.intake;
@@ -82,10 +98,16 @@ export class Playback implements IntakeListener {
 
   /* ---------------------------------------------------------------- media */
 
-  handleFresh(now: Ms, _intake: Intake, header: FragmentHeader, bytes: number): void {
+  handleFresh(
+    now: Ms,
+    _intake: Intake,
+    header: FragmentHeader,
+    bytes: number,
+    from: Session,
+  ): void {
     this.meter.count(now, bytes);
-    this.#askAt.delete(header.number);
     this.buffer.handleFragment(now, header);
+    this.#swarm.handleFresh(now, this, header, bytes, from);
   }
 
   handleWhole(now: Ms, _intake: Intake, first: number): void {
@@ -109,63 +131,20 @@ export class Playback implements IntakeListener {
 
   tick(now: Ms): void {
     this.intake.index.evict(now);
-    if (this.#askAt.size <= ASKED_MAX) return;
-    for (const number of this.#askAt.keys()) {
-      if (this.#askAt.size <= ASKED_MAX / 2) return;
-      this.#askAt.delete(number);
-    }
-  }
-
-  /* ---------------------------------------------------------------- requests */
-
-  /** Asks the edge for what is urgent: its own repairs should have come by now. */
-  askForHoles(now: Ms, session: Session): void {
-    if (this.#index === 0) return;
-    const ranges: { first: number; count: number }[] = [];
-    for (const range of this.buffer.holesToAsk(now, RANGES_MAX)) {
-      if (range.zone === "compensate") this.#collect(now, session, range, ranges);
-      if (ranges.length >= RANGES_MAX) break;
-    }
-    if (ranges.length === 0) return;
-    session.sendRequest(now, { stream: this.#index, flags: RequestFlag.urgent, ranges });
-  }
-
-  #collect(
-    now: Ms,
-    session: Session,
-    range: MissingRange,
-    ranges: { first: number; count: number }[],
-  ): void {
-    const again = now + session.srttMs() + ASK_AGAIN_MS;
-    for (let i = 0; i < range.count && ranges.length < RANGES_MAX; i++) {
-      const number = (range.first + i) >>> 0;
-      if ((this.#askAt.get(number) ?? 0) > now) continue;
-      this.#askAt.set(number, again);
-      const last = ranges[ranges.length - 1];
-      if (last !== undefined && (last.first + last.count) >>> 0 === number) last.count++;
-      else ranges.push({ first: number, count: 1 });
-    }
-  }
-
-  handleAnswer(now: Ms, answer: AnswerPacket): void {
-    if (answer.stream !== this.#index) return;
-    const at = answer.code === AnswerCode.gone ? Number.POSITIVE_INFINITY : now + answer.retryMs;
-    for (const { first, count } of answer.ranges) {
-      if (answer.code === AnswerCode.gone) this.buffer.handleGone(first, count);
-      for (let i = 0; i < Math.min(count, ASKED_MAX); i++) this.#askAt.set((first + i) >>> 0, at);
-    }
   }
 
   sendFeedback(now: Ms, session: Session): void {
-    if (this.#index === 0) return;
-    session.sendFeedback(now, [
-      {
-        stream: this.#index,
-        playOutOffsetMs: this.buffer.playoutMs(now),
-        uncertaintyMs: this.intake.clock.ready ? this.intake.clock.uncertaintyMs(now) : 0xffff,
-        next: this.buffer.wantedFrom(),
-        bytesPerSecond: this.meter.bytesPerSecond(now),
-      },
-    ]);
+    if (this.#index !== 0) session.sendFeedback(now, [this.feedback(now, this.#index)]);
+  }
+
+  /** What whoever sends under `stream` should know of our play point. */
+  feedback(now: Ms, stream: number): FeedbackEntry {
+    return {
+      stream,
+      playOutOffsetMs: this.buffer.playoutMs(now),
+      uncertaintyMs: this.intake.clock.ready ? this.intake.clock.uncertaintyMs(now) : 0xffff,
+      next: this.buffer.wantedFrom(),
+      bytesPerSecond: this.meter.bytesPerSecond(now),
+    };
   }
 }

@@ -1,0 +1,227 @@
+/**
+ * Holes and whom to ask: a neighbour whose MAP shows the fragment, drawn with probability by score, one at a time; the edge
+ * for what is about to be played or what nobody near has. What was asked is remembered until it comes or is given up.
+ */
+import type { Random } from "../base/prng.ts";
+import { type Ms, ms } from "../base/time.ts";
+import type { PlayBuffer } from "../core/play-buffer.ts";
+import type { Session } from "../core/session.ts";
+import { drawWeighted } from "../score/pick.ts";
+import { AnswerCode, type AnswerPacket, RequestFlag } from "../wire/feedback.ts";
+import type { Neighbour, Neighbours } from "./neighbours.ts";
+import type { SwarmParams } from "./swarm-params.ts";
+
+/** Ranges looked at, and asked for in one packet. */
+const RANGES_MAX = 48;
+const ASKED_MAX = 2048;
+/** Between two requests to the edge for the same fragment at least this, beyond the RTT. */
+const EDGE_AGAIN_MS = 40;
+/** A MAP older than this says little. */
+const MAP_LIFE_MS = 3000;
+
+interface Asked {
+  neighbour: Neighbour | undefined;
+  at: Ms;
+  until: Ms;
+  budgetMs: number;
+  edgeAgainAt: Ms;
+  /** Asked of neighbours so often. */
+  tries: number;
+}
+
+interface Range {
+  first: number;
+  count: number;
+}
+
+export class Puller {
+  readonly #params: SwarmParams;
+  readonly #random: Random;
+  readonly #neighbours: Neighbours;
+  readonly #asked = new Map<number, Asked>();
+  readonly #weights: number[] = [];
+  readonly #able: Neighbour[] = [];
+  #inFlight = 0;
+  requests = 0;
+  edgeRequests = 0;
+
+  constructor(params: SwarmParams, random: Random, neighbours: Neighbours) {
+    this.#params = params;
+    this.#random = random;
+    this.#neighbours = neighbours;
+  }
+
+  /** Asks for what is missing now. `edge` and its stream index serve compensation. */
+  ask(now: Ms, buffer: PlayBuffer, edge: Session | undefined, edgeIndex: number): void {
+    this.#giveUp(now);
+    const byNeighbour = new Map<Neighbour, Range[]>();
+    const urgent: Range[] = [];
+    for (const range of buffer.holesToAsk(now, RANGES_MAX)) {
+      for (let i = 0; i < range.count; i++) {
+        const number = (range.first + i) >>> 0;
+        const budgetMs = range.deadline - now;
+        if (range.zone === "pull") this.#pull(now, number, budgetMs, byNeighbour);
+        else this.#compensate(now, number, budgetMs, edge, urgent);
+      }
+    }
+    for (const [neighbour, ranges] of byNeighbour) {
+      const stream = neighbour.index;
+      this.requests += ranges.length;
+      send(now, neighbour.session, stream, RequestFlag.pull, ranges);
+    }
+    if (edge === undefined || edgeIndex === 0 || urgent.length === 0) return;
+    this.edgeRequests += urgent.length;
+    send(now, edge, edgeIndex, RequestFlag.urgent, urgent);
+  }
+
+  #pull(now: Ms, number: number, budgetMs: number, into: Map<Neighbour, Range[]>): void {
+    const before = this.#asked.get(number);
+    if (before?.neighbour !== undefined || this.#inFlight >= this.#params.pullsInFlightMax) return;
+    const neighbour = this.#choose(now, number, budgetMs);
+    if (neighbour === undefined) return;
+    const patienceMs = neighbour.session.srttMs() + this.#params.pullPatienceMs;
+    const asked = before ?? this.#newAsked(number, now);
+    asked.neighbour = neighbour;
+    asked.at = now;
+    asked.until = ms(now + patienceMs * (1 + asked.tries));
+    asked.budgetMs = budgetMs;
+    asked.tries++;
+    neighbour.inFlight++;
+    this.#inFlight++;
+    const ranges = into.get(neighbour);
+    if (ranges === undefined) into.set(neighbour, [{ first: number, count: 1 }]);
+    else append(ranges, number);
+  }
+
+  #choose(now: Ms, number: number, budgetMs: number): Neighbour | undefined {
+    const able = this.#able;
+    const weights = this.#weights;
+    able.length = 0;
+    weights.length = 0;
+    for (const neighbour of this.#neighbours.list) {
+      if (!neighbour.has(number) || now - neighbour.mapAt > MAP_LIFE_MS) continue;
+      if (neighbour.index === 0) continue;
+      able.push(neighbour);
+      weights.push(this.#neighbours.scoreOf(now, neighbour, budgetMs));
+    }
+    const at = drawWeighted(weights, able.length, this.#random);
+    return at < 0 ? undefined : able[at];
+  }
+
+  #compensate(
+    now: Ms,
+    number: number,
+    budgetMs: number,
+    edge: Session | undefined,
+    urgent: Range[],
+  ): void {
+    if (edge === undefined || urgent.length >= RANGES_MAX) return;
+    const asked = this.#asked.get(number) ?? this.#newAsked(number, now);
+    if (now < asked.edgeAgainAt) return;
+    /* A neighbour's answer that may still come in time is waited for. */
+    const rttMs = edge.srttMs();
+    if (asked.neighbour !== undefined && budgetMs > rttMs + 2 * EDGE_AGAIN_MS) return;
+    asked.edgeAgainAt = ms(now + rttMs + EDGE_AGAIN_MS);
+    append(urgent, number);
+  }
+
+  #newAsked(number: number, now: Ms): Asked {
+    if (this.#asked.size >= ASKED_MAX) {
+      for (const old of this.#asked.keys()) {
+        this.#forget(old);
+        break;
+      }
+    }
+    const asked: Asked = {
+      neighbour: undefined,
+      at: now,
+      until: now,
+      budgetMs: 0,
+      edgeAgainAt: ms(Number.NEGATIVE_INFINITY),
+      tries: 0,
+    };
+    this.#asked.set(number, asked);
+    return asked;
+  }
+
+  #forget(number: number): void {
+    const asked = this.#asked.get(number);
+    if (asked === undefined) return;
+    this.#asked.delete(number);
+    this.#release(asked);
+  }
+
+  #release(asked: Asked): void {
+    if (asked.neighbour === undefined) return;
+    asked.neighbour.inFlight--;
+    asked.neighbour = undefined;
+    this.#inFlight--;
+  }
+
+  /** Requests that have run out of time count against who was asked. */
+  #giveUp(now: Ms): void {
+    for (const [number, asked] of this.#asked) {
+      const { neighbour } = asked;
+      if (neighbour !== undefined && now >= asked.until) {
+        this.#neighbours.handleOutcome(now, neighbour, asked.budgetMs, false, 0);
+        this.#release(asked);
+      } else if (neighbour === undefined && now - asked.at > MAP_LIFE_MS) this.#forget(number);
+    }
+  }
+
+  /** A fragment has come, from whomever. */
+  handleFresh(now: Ms, number: number, from: Session): void {
+    const asked = this.#asked.get(number);
+    if (asked === undefined) return;
+    const { neighbour } = asked;
+    if (neighbour !== undefined && neighbour.session === from) {
+      this.#neighbours.handleOutcome(now, neighbour, asked.budgetMs, true, now - asked.at);
+    }
+    this.#forget(number);
+  }
+
+  /** A neighbour says it does not have it, or the edge that it cannot now or ever. */
+  handleAnswer(now: Ms, answer: AnswerPacket, buffer: PlayBuffer, isEdge: boolean): void {
+    for (const { first, count } of answer.ranges) {
+      if (isEdge && answer.code === AnswerCode.gone) buffer.handleGone(first, count);
+      for (let i = 0; i < Math.min(count, ASKED_MAX); i++) {
+        const asked = this.#asked.get((first + i) >>> 0);
+        if (asked === undefined) continue;
+        if (isEdge) asked.edgeAgainAt = ms(now + Math.max(answer.retryMs, EDGE_AGAIN_MS));
+        else if (asked.neighbour !== undefined) {
+          this.#neighbours.handleOutcome(now, asked.neighbour, asked.budgetMs, false, 0);
+          this.#release(asked);
+        }
+      }
+    }
+  }
+
+  /** A neighbour is gone: what it was asked for is asked of others. */
+  handleGone(neighbour: Neighbour): void {
+    for (const asked of this.#asked.values()) {
+      if (asked.neighbour === neighbour) this.#release(asked);
+    }
+  }
+
+  clear(): void {
+    for (const number of [...this.#asked.keys()]) this.#forget(number);
+  }
+}
+
+function append(ranges: Range[], number: number): void {
+  const last = ranges[ranges.length - 1];
+  if (last !== undefined && (last.first + last.count) >>> 0 === number) last.count++;
+  else ranges.push({ first: number, count: 1 });
+}
+
+function send(
+  now: Ms,
+  session: Session,
+  stream: number,
+  flags: number,
+  ranges: readonly Range[],
+): void {
+  for (let i = 0; i < ranges.length; i += 64) {
+    session.sendRequest(now, { stream, flags, ranges: ranges.slice(i, i + 64) });
+  }
+}
