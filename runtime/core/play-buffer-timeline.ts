@@ -41,6 +41,8 @@ const RUNS_MAX = 4;
 /** Sound and picture may be interleaved this badly without either being late. */
 const INTERLEAVE_MS_MAX = 300;
 const WINDOW_MS = 10_000;
+/** A join is not the weather: lags count from this long after the play point was set. */
+const SETTLE_MS = 2000;
 const ADAPT_EVERY_MS = 100;
 const HALF_LIFE_MS = 20_000;
 /** Headroom over the 99th percentile of lags, and beyond the 99.9th: one repair more takes that. */
@@ -82,6 +84,7 @@ export class PlayTimeline {
   #adaptedAt = Number.NEGATIVE_INFINITY;
   #slackMs = SLACK_MS_MIN;
   #at = 0;
+  #startedAt = Number.POSITIVE_INFINITY;
   #lateSince: Ms | undefined;
   #lateCount = 0;
   #lateLeast = 0;
@@ -120,7 +123,9 @@ export class PlayTimeline {
     if (this.#hasLive) this.#leastWhole.add(now, now - media);
     else this.#leastWhole.reset(now, now - media);
     this.#hasLive = true;
-    this.#lags.add(now, now - media - this.#leastWhole.value);
+    if (now - this.#startedAt >= SETTLE_MS) {
+      this.#lags.add(now, now - media - this.#leastWhole.value);
+    }
     if (this.isSet) this.#followLateness(now, media);
   }
 
@@ -132,6 +137,7 @@ export class PlayTimeline {
     if (this.#leastCapture.isEmpty || !(this.#clock.ready || anyway)) return false;
     this.#offset = this.#base(now) + this.#target;
     this.#at = now;
+    this.#startedAt = now;
     return true;
   }
 

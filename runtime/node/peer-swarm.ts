@@ -31,6 +31,8 @@ const CONNECTING_MAX = 6;
 const CONNECT_ATTEMPTS = 3;
 /** The edge is asked for more peers this often while there are too few. */
 const WANT_MS = 3000;
+/** What the start burst is about to bring is not asked for. */
+const START_GRACE_MS = 400;
 /** Parents hear of our play point this often: it moves slowly. */
 const FEEDBACK_MS = 2000;
 
@@ -50,6 +52,7 @@ export class PeerSwarm implements SessionHost {
   #edge: Session | undefined;
   #carried = 0;
   #childrenMax = 0;
+  #begunAt: Ms = NEVER;
   #wantAt: Ms = NEVER;
   #reportAt: Ms = NEVER;
   #feedbackAt: Ms = NEVER;
@@ -95,6 +98,7 @@ export class PeerSwarm implements SessionHost {
   /** A run of the encoder is being played: neighbours hear of it, children are fed from it. */
   begin(now: Ms, playback: Playback): void {
     this.#playback = playback;
+    this.#begunAt = now;
     this.puller.clear();
     this.parents.reset(now);
     this.outlet.begin(now, playback.intake.asSource());
@@ -187,7 +191,9 @@ export class PeerSwarm implements SessionHost {
       this.#forget(now, neighbour.session);
     }
     if (playback === undefined) return;
-    this.puller.ask(now, playback.buffer, this.#edge, playback.edgeIndex);
+    if (now - this.#begunAt >= START_GRACE_MS) {
+      this.puller.ask(now, playback.buffer, this.#edge, playback.edgeIndex);
+    }
     this.#gossip(now, playback);
     if (this.#feedbackAt === NEVER || now >= this.#feedbackAt) this.#feedParents(now, playback);
   }
