@@ -60,9 +60,9 @@ export class PlayQueue {
   /**
    * When the head comes out if play-out stands at fragment `cursor`: at its due time (if late, at
    * once) when nothing is missing before it, else when it, or something behind it, can wait for
-   * that no longer. `NEVER` when empty.
+   * that no longer, and not before `gapUntil`. `NEVER` when empty.
    */
-  readyAt(cursor: number): Ms {
+  readyAt(cursor: number, gapUntil: Ms): Ms {
     const head = this.#items[0];
     if (head === undefined) return NEVER;
     const due = this.#timeline.playAt(head.media);
@@ -75,7 +75,7 @@ export class PlayQueue {
       if (waitsUntil < earliest) earliest = waitsUntil;
       if (!canWait) break; /* what follows is not due before it */
     }
-    return earliest;
+    return earliest > gapUntil ? earliest : gapUntil;
   }
 
   /**

@@ -138,6 +138,24 @@ describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
     expect(world.stalledMs).toBe(0);
   });
 
+  test("a joiner waits for all of a burst that comes slower than live frames do", () => {
+    const joinMs = 6010; /* between two frames */
+    let first: number | undefined;
+    const channel = ({ at, number }: Passage): number => {
+      if (at !== joinMs) return 20;
+      first ??= number;
+      return 20 + 2 * (number - first); /* some 700 fragments */
+    };
+    const world = play({ seconds: 12, channel, joinMs, groupFrames: 250, options: { minMs: 800 } });
+    const frames = world.shown.filter((one) => one.frame.kind > FrameKind.metadata);
+    expect(frames.map((one) => one.frame.dtsMs)).toEqual(
+      world.sent.slice(0, frames.length).map(({ frame }) => frame.dtsMs),
+    );
+    expect(world.buffer.framesDamaged).toBe(0);
+    expect(world.buffer.framesSkipped).toBe(0);
+    expect(delays(world)[1]).toBeLessThan(806);
+  });
+
   test("a joiner whose burst loses fragments waits for their repair, not for ever", () => {
     for (let seed = 1; seed <= 10; seed++) {
       const channel = repairedChannel(30, 60, 0.1);

@@ -17,6 +17,7 @@ import { flagPhase, Phase, type SegmentHeader } from "../wire/segment.ts";
 import type { CaptureClock } from "./clock-estimate.ts";
 import { PlayFigures } from "./play-buffer-figures.ts";
 import { type MissingRange, PlayZones } from "./play-buffer-holes.ts";
+import { LeadIn } from "./play-buffer-lead-in.ts";
 import { PlayQueue, type Waiting } from "./play-buffer-queue.ts";
 import { PlayTimeline } from "./play-buffer-timeline.ts";
 import type { FragmentPlace, SegmentIndex } from "./segment-index.ts";
@@ -58,8 +59,6 @@ const REFERENCES = 32;
  * late.
  */
 const HELD_UP_MS = 100;
-/** What is due this shortly before the start still counts as played; wake-ups are that coarse. */
-const START_EARLY_MS = 5;
 /** After the end is known, how long missing frames are waited for beyond the play-out delay. */
 const END_WAIT_MS = 200;
 
@@ -80,8 +79,7 @@ export class PlayBuffer {
   #cursor: number | undefined;
   #lastSequence = 0;
   #lastMedia = Number.NaN;
-  /* What was due before this media time is the lead-in. */
-  #startMedia = 0;
+  readonly #leadIn = new LeadIn();
   readonly #references = new Map<number, boolean>();
   readonly #heads = new Map<FrameKind, Uint8Array>();
   #hearsAt: Ms = ms(Number.NEGATIVE_INFINITY);
@@ -125,6 +123,7 @@ export class PlayBuffer {
     if (this.#cursor !== undefined && serialDiff(first, this.#cursor) < 0) return;
     const { end, isGroupStart } = segment;
     const isBurst = flagPhase(segment.flags) === Phase.start;
+    if (isBurst) this.#leadIn.handleBurst(now);
     this.#queue.add({ first, end, isGroupStart, isBurst, header, media, wholeAt: now });
     if (!this.isStarted) this.#queue.dropBefore(this.#index.oldest());
   }
@@ -152,7 +151,7 @@ export class PlayBuffer {
   pollFrame(now: Ms): PlayedFrame | undefined {
     this.#timeline.advance(now);
     if (this.#cursor === undefined && !this.#start(now)) return undefined;
-    while (this.#queue.readyAt(this.#cursor as number) <= now) {
+    while (this.#queue.readyAt(this.#cursor as number, this.#leadIn.waitsUntil()) <= now) {
       const played = this.#handOn(now, this.#queue.shift() as Waiting);
       if (played !== undefined) return played;
     }
@@ -168,7 +167,9 @@ export class PlayBuffer {
     if (!this.#timeline.isSet) {
       return ms(Math.min(end, this.#clock.ready ? this.#firstAt : this.#firstAt + CLOCK_WAIT_MS));
     }
-    if (this.#cursor !== undefined) return ms(Math.min(end, this.#queue.readyAt(this.#cursor)));
+    if (this.#cursor !== undefined) {
+      return ms(Math.min(end, this.#queue.readyAt(this.#cursor, this.#leadIn.waitsUntil())));
+    }
     return ms(Math.min(end, this.#queue.seekGroup(ms(Number.NEGATIVE_INFINITY))));
   }
 
@@ -274,7 +275,7 @@ export class PlayBuffer {
     const opener = this.#queue.head as Waiting;
     this.#cursor = opener.first;
     this.#lastSequence = (opener.header.sequence - 1) >>> 0;
-    this.#startMedia = this.#timeline.mediaAt(now) - START_EARLY_MS;
+    this.#leadIn.start(now, this.#timeline.mediaAt(now));
     return true;
   }
 
@@ -283,7 +284,7 @@ export class PlayBuffer {
     const { kind, sequence } = header;
     const missing = serialDiff(sequence, this.#lastSequence) - 1;
     const due = this.#timeline.playAt(media);
-    const isLeadIn = media < this.#startMedia;
+    const isLeadIn = this.#leadIn.covers(now, media, this.#timeline.mediaAt(now));
     if (missing > 0) {
       this.#figures.gap(this.#lastMedia);
       if (!isLeadIn) this.#figures.skipped(missing);
