@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";
-import type { Input, Node, NodeEnvironment } from "../node/node.ts";
+import type { Input, Node, NodeEnvironment, Transmit } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type Host, type HostSpec, Network } from "./network/network.ts";
@@ -30,6 +30,8 @@ export interface WorldNodeSpec<N> {
   readonly clock?: ClockModel;
   /** Makes the node; again at each restart. */
   readonly create: (env: NodeEnvironment) => N;
+  /** Meddles with what the node sends: how much later it leaves, ms; Infinity = never. */
+  readonly delayOf?: (transmit: Transmit) => number;
 }
 
 /** A host of the world and the node that runs there, if any does. */
@@ -55,6 +57,8 @@ export class World {
   readonly random: Prng;
   readonly seed: number;
   onEvent: EventSink = () => {};
+  /** Sees each datagram with media that is about to be handed to a peer; valid during the call. */
+  onMedia: (host: number, data: Uint8Array) => void = () => {};
   readonly #queue = new EventQueue();
   readonly #nodes: Slot[] = [];
   readonly #actions = new Map<number, () => void>();
@@ -69,6 +73,7 @@ export class World {
       queue: this.#queue,
       random: new Prng(mixSeed(options.seed, 2)),
       deliver: (now, host, from, data, slot) => this.#deliver(now, host, from, data, slot),
+      onMedia: (host, data) => this.onMedia(host, data),
       isTraced: options.isTraced ?? false,
     });
     const nowhere: Address = { family: 4, ip: "0.0.0.0", port: 0 };
@@ -84,12 +89,7 @@ export class World {
   add<N extends Node<unknown>>(spec: WorldNodeSpec<N>): WorldNode<N> {
     const host = this.network.addHost(spec.host);
     const clock = new NodeClock(spec.clock ?? randomClock(this.random));
-    const slot = new Slot(
-      this,
-      host,
-      clock,
-      spec.create as (env: NodeEnvironment) => Node<unknown>,
-    );
+    const slot = new Slot(this, host, clock, spec as unknown as WorldNodeSpec<Node<unknown>>);
     this.#nodes[host.id] = slot;
     slot.restart();
     return slot as unknown as WorldNode<N>;
@@ -149,7 +149,7 @@ class Slot implements WorldNode {
   readonly clock: NodeClock;
   node: Node<unknown> | undefined;
   readonly #world: World;
-  readonly #create: (env: NodeEnvironment) => Node<unknown>;
+  readonly #spec: WorldNodeSpec<Node<unknown>>;
   #starts = 0;
   #events: unknown[] = [];
   #isDraining = false;
@@ -160,17 +160,12 @@ class Slot implements WorldNode {
   #spins = 0;
   #localMs = ms(0);
 
-  constructor(
-    world: World,
-    host: Host,
-    clock: NodeClock,
-    create: (env: NodeEnvironment) => Node<unknown>,
-  ) {
+  constructor(world: World, host: Host, clock: NodeClock, spec: WorldNodeSpec<Node<unknown>>) {
     this.id = host.id;
     this.host = host;
     this.clock = clock;
     this.#world = world;
-    this.#create = create;
+    this.#spec = spec;
   }
 
   restart(): void {
@@ -178,7 +173,7 @@ class Slot implements WorldNode {
     const random = new Prng(mixSeed(this.#world.seed, 1000 + this.id * 64 + this.#starts));
     this.#starts++;
     const bootEpoch = Math.floor(this.#world.nowMs / 1000) + this.#starts;
-    this.node = this.#create({ hot: this.host.hot, random, bootEpoch });
+    this.node = this.#spec.create({ hot: this.host.hot, random, bootEpoch });
     this.host.isListening = true;
     this.#drain(this.#world.nowMs);
   }
@@ -254,8 +249,14 @@ class Slot implements WorldNode {
     if (node === undefined) return;
     for (let output = node.pollOutput(); output !== undefined; output = node.pollOutput()) {
       if (output.kind === "event") this.#events.push(output.event);
-      else if (!this.#isSilent) this.#world.network.send(now, this.host, output);
+      else if (!this.#isSilent) this.#send(now, output);
     }
+  }
+
+  #send(now: number, transmit: Transmit): void {
+    const extraMs = this.#spec.delayOf === undefined ? 0 : this.#spec.delayOf(transmit);
+    if (extraMs === Number.POSITIVE_INFINITY) return;
+    this.#world.network.send(now, this.host, transmit, extraMs);
   }
 
   #fileTimer(now: number, deadline: Ms): void {

@@ -17,6 +17,7 @@ class Bench {
     queue: this.queue,
     random: new Prng(1),
     isTraced: false,
+    onMedia: () => {},
     deliver: (_, host, from) => this.heard.push([this.network.hosts[host] as Host, from]),
   });
   now = 0;

@@ -31,6 +31,7 @@ class Bench {
       queue: this.queue,
       random: new Prng(seed),
       isTraced: true,
+      onMedia: () => {},
       deliver: (at, _, from, data, slot) => this.got.push({ at, from, bytes: data.slice(), slot }),
     });
     const host = (n: number, models: object, hot: HotPath): Host => {

@@ -12,7 +12,7 @@ import type { Prng } from "../../base/prng.ts";
 import type { HotPath } from "../../core/hot-path.ts";
 import type { Transmit } from "../../core/outbox.ts";
 import { type Address, addressKey } from "../../wire/address.ts";
-import { PacketType } from "../../wire/packet.ts";
+import { HEAD_BYTES, PacketType } from "../../wire/packet.ts";
 import type { EventQueue } from "../event-queue.ts";
 import { damage } from "./damage.ts";
 import { Link, type LinkModel } from "./link.ts";
@@ -27,12 +27,14 @@ const HEADERS_BYTES_V4 = 28;
 const HEADERS_BYTES_V6 = 48;
 /** A doubled packet's second copy comes up to this much later. */
 const DUPLICATE_MS_MAX = 5;
+const FLAGS_AT = HEAD_BYTES - 1;
 const TRACE_PRIME = 0x01000193;
 
 /** Whose bytes are counted apart. */
 export const HostRole = { publisher: 0, edge: 1, peer: 2 } as const;
 export type HostRole = (typeof HostRole)[keyof typeof HostRole];
-const ROLES = 3;
+export const ROLES = 3;
+export const PHASES = 4;
 
 export interface HostSpec {
   /** Its own; behind a NAT nobody else can use it. */
@@ -79,6 +81,8 @@ export interface NetworkOptions {
     data: Uint8Array,
     slot: number,
   ) => void;
+  /** A datagram with media is about to be handed to a peer. */
+  readonly onMedia: (host: number, data: Uint8Array) => void;
   /** Keeps `traceHash` over every delivery: costs about 0.1 µs a packet. */
   readonly isTraced: boolean;
 }
@@ -97,6 +101,8 @@ export class Network {
   packetsFiltered = 0;
   /** IP bytes offered, by role of sender × 3 + role of receiver, lost ones included. */
   readonly bytesByRoles = new Float64Array(ROLES * ROLES);
+  /** IP bytes of media handed to peers, by role of the sender × 4 + phase (docs/WIRE.md, fragment header). */
+  readonly mediaBytesToPeers = new Float64Array(ROLES * PHASES);
   readonly #options: NetworkOptions;
   readonly #pool = new PacketPool();
   readonly #book = new AddressBook();
@@ -151,8 +157,16 @@ export class Network {
     return link;
   }
 
-  /** A node's transmit leaves its host. The transmit may be reused when this returns. */
-  send(now: number, source: Host, transmit: Transmit): void {
+  /** The path from one region to another, if it was set. */
+  path(from: number, to: number): Link | undefined {
+    return this.#paths.get(pathKey(from, to))?.link;
+  }
+
+  /**
+   * A node's transmit leaves its host, and takes `extraMs` longer than its links do. The transmit may be reused when this
+   * returns.
+   */
+  send(now: number, source: Host, transmit: Transmit, extraMs = 0): void {
     const { hot } = source;
     const tail = transmit.slot === 0 ? 0 : hot.payloadLength(transmit.slot);
     const length = transmit.headLength + tail;
@@ -170,6 +184,7 @@ export class Network {
       return;
     }
     const from = source.nat === undefined ? source.address : source.nat.outbound(now, to);
+    at += extraMs;
     let copies = source.up.isDuplicated(random) ? 2 : 1;
     let isDamaged = source.up.isCorrupted(random);
     const path = this.#paths.get(pathKey(source.region, target.region));
@@ -262,6 +277,10 @@ export class Network {
       target.packetsIn++;
       target.bytesIn += bytes;
       if (!isMedia(data[0] as number)) target.controlBytesIn += bytes;
+      else if (target.role === HostRole.peer) {
+        this.#countPhase(from, data, bytes);
+        this.#options.onMedia(target.id, data);
+      }
       if (this.#options.isTraced) this.#note(now, packet, data);
       this.#options.deliver(now, target.id, from, data, slot);
     }
@@ -303,6 +322,14 @@ export class Network {
   #count(from: HostRole, to: HostRole, bytes: number): void {
     const i = from * ROLES + to;
     this.bytesByRoles[i] = (this.bytesByRoles[i] as number) + bytes;
+  }
+
+  /** By the flags of the first fragment, at the same place in DATA and BUNDLE. */
+  #countPhase(from: SimAddress, data: Uint8Array, bytes: number): void {
+    const role = this.hosts[from.host]?.role;
+    if (role === undefined) return;
+    const i = role * PHASES + (((data[FLAGS_AT] ?? 0) >> 5) & 3);
+    this.mediaBytesToPeers[i] = (this.mediaBytesToPeers[i] as number) + bytes;
   }
 
   #note(now: number, packet: number, data: Uint8Array): void {

@@ -1,0 +1,160 @@
+/**
+ * `npm run sim`: runs a scenario and prints its report. Options and seed are printed before anything runs, so that a
+ * failing run can be had again.
+ */
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+import { Command, InvalidArgumentError } from "commander";
+import { chartPage } from "./report/chart-page.ts";
+import type { Report } from "./report/report.ts";
+import { summaryText } from "./report/summary.ts";
+import { type Progress, runScenario } from "./run.ts";
+import { loadScenario, ScenarioError, scenarioNames } from "./scenario/load.ts";
+import { type Scenario, scenarioJsonSchema } from "./scenario/schema.ts";
+
+interface Flags {
+  readonly scenario?: string;
+  readonly seed: number;
+  readonly viewers?: number;
+  readonly seconds?: number;
+  readonly json?: string;
+  readonly html?: string;
+  readonly hot: "wasm" | "twin";
+  readonly memory?: number;
+  readonly quiet?: boolean;
+  readonly schema?: boolean;
+}
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+/** Memory of the hot path: what everybody shares, and what each viewer's sessions and stores take. */
+const MEMORY_MIB_SHARED = 48;
+const MEMORY_MIB_PER_VIEWER = 0.1;
+const MEMORY_MIB_MAX = 1024;
+
+process.exitCode = main();
+
+function main(): number {
+  const flags = parseFlags();
+  if (flags.schema === true) {
+    process.stdout.write(scenarioJsonSchema());
+    return 0;
+  }
+  if (flags.scenario === undefined) {
+    console.log(
+      `Scenarios:\n${scenarioNames()
+        .map((name) => `  ${name}`)
+        .join("\n")}`,
+    );
+    console.log("Run one: npm run sim -- --scenario NAME (or a file of your own)");
+    return EXIT_USAGE;
+  }
+  try {
+    return run(flags, flags.scenario);
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    console.error(`sim: ${error.message}`);
+    return EXIT_USAGE;
+  }
+}
+
+function run(flags: Flags, nameOrFile: string): number {
+  const loaded = loadScenario(nameOrFile);
+  const scenario = override(loaded.scenario, flags);
+  const memoryMiB = flags.memory ?? defaultMemory(scenario);
+  const settings = { seed: flags.seed, hotKind: flags.hot, memoryMiB };
+  console.error(`sim: ${JSON.stringify({ ...settings, scenario })}`);
+  const started = performance.now();
+  const report = runScenario({
+    ...settings,
+    scenario,
+    trace: loaded.traceFor(flags.seed),
+    commit: commit(),
+    onProgress: flags.quiet === true ? () => {} : (progress) => showProgress(progress, started),
+  });
+  const wallSeconds = Math.round((performance.now() - started) / 10) / 100;
+  return finish({ ...report, wallSeconds }, flags);
+}
+
+function finish(report: Report, flags: Flags): number {
+  if (flags.quiet !== true && process.stderr.isTTY) process.stderr.write("\n");
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  if (flags.json === "-") process.stdout.write(text);
+  else {
+    if (flags.json !== undefined) writeFileSync(flags.json, text);
+    console.log(summaryText(report));
+  }
+  if (flags.html !== undefined) writeFileSync(flags.html, chartPage(report));
+  return report.checks.every(({ ok }) => ok) ? 0 : EXIT_FAILED;
+}
+
+function override(scenario: Scenario, { viewers, seconds }: Flags): Scenario {
+  const length = seconds ?? scenario.seconds;
+  return {
+    ...scenario,
+    seconds: length,
+    /* A run cut shorter than its warm-up would have no figures: a quarter of it then. */
+    warmupSeconds:
+      scenario.warmupSeconds < length ? scenario.warmupSeconds : Math.floor(length / 4),
+    viewers: { ...scenario.viewers, count: viewers ?? scenario.viewers.count },
+  };
+}
+
+function defaultMemory(scenario: Scenario): number {
+  const mib = MEMORY_MIB_SHARED + scenario.viewers.count * MEMORY_MIB_PER_VIEWER;
+  return Math.min(MEMORY_MIB_MAX, Math.ceil(mib));
+}
+
+/** Of the working tree, with a mark when it differs from it. */
+function commit(): string {
+  const options = { cwd: import.meta.dir, encoding: "utf8" } as const;
+  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty"], options);
+  return status === 0 ? stdout.trim() : "unknown";
+}
+
+function showProgress(progress: Progress, started: number): void {
+  const { second, seconds, viewers, packets, edgeEgressMbps, delayMs } = progress;
+  const wall = (performance.now() - started) / 1000;
+  const line =
+    `sim: ${second}/${seconds} s  ${viewers} viewers  edge ${edgeEgressMbps.toFixed(1)} Mbit/s  ` +
+    `delay ${delayMs.toFixed(0)} ms  ${(packets / 1e6).toFixed(2)} M packets  ${wall.toFixed(0)} s`;
+  if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`);
+  else if (second % 10 === 0 || second === seconds) process.stderr.write(`${line}\n`);
+}
+
+function parseFlags(): Flags {
+  const program = new Command("npm run sim --")
+    .description("Runs a world of the simulator with the production publisher, edge and peers.")
+    .option("--scenario <name|file>", "one that ships, or a JSON file of your own")
+    .option("--seed <n>", "everything random comes from it", wholeNumber, 1)
+    .option("--viewers <n>", "other than the scenario's", positiveNumber)
+    .option("--seconds <n>", "of virtual time, other than the scenario's", positiveNumber)
+    .option("--json <file>", "write the report; - for standard output")
+    .option("--html <file>", "write a page with charts")
+    .option("--hot <kind>", "hot path: wasm, or its plain twin", hotKind, "wasm")
+    .option("--memory <MiB>", "memory of the hot path", positiveNumber)
+    .option("--quiet", "no progress")
+    .option("--schema", "only print the JSON Schema of scenarios")
+    .allowExcessArguments(false)
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
+  return program.parse(process.argv).opts<Flags>();
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw new InvalidArgumentError("a whole number from 0 to 2^32 − 1");
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("a whole number above 0");
+}
+
+function hotKind(text: string): "wasm" | "twin" {
+  if (text === "wasm" || text === "twin") return text;
+  throw new InvalidArgumentError("wasm or twin");
+}
