@@ -14,6 +14,8 @@ const BURST_WAIT_MS = 400;
 const LEAD_IN_MS_MAX = 2000;
 
 const BEFORE_ALL = ms(Number.NEGATIVE_INFINITY);
+/** What is late within this after the start belongs to it. */
+const FILL_UP_MS = 150;
 
 export class LeadIn {
   #startedAt: Ms = BEFORE_ALL;
@@ -39,7 +41,9 @@ export class LeadIn {
       if (now - this.#startedAt <= LEAD_IN_MS_MAX) this.#media = playPoint - START_EARLY_MS;
       this.#isOver = media >= this.#media;
     }
-    return media < this.#media;
+    if (media < this.#media) return true;
+    /* The burst may still be filling up what has just become due. */
+    return now - this.#startedAt <= FILL_UP_MS && media < playPoint;
   }
 
   /** Until when what is missing is waited for; in the past when the lead-in is over. */
