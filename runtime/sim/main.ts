@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { chartPage } from "./report/chart-page.ts";
 import type { Report } from "./report/report.ts";
 import { summaryText } from "./report/summary.ts";
@@ -19,6 +19,8 @@ interface Flags {
   readonly seed: number;
   readonly viewers?: number;
   readonly seconds?: number;
+  readonly uplinks?: number;
+  readonly scorer?: Scenario["scorer"];
   readonly json?: string;
   readonly html?: string;
   readonly hot: "wasm" | "twin";
@@ -27,6 +29,7 @@ interface Flags {
   readonly schema?: boolean;
 }
 
+const SCORERS = ["mlp", "linear", "rtt", "random"];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** Memory of the hot path: what everybody shares, and what each viewer's sessions and stores take. */
@@ -90,7 +93,8 @@ function finish(report: Report, flags: Flags): number {
   return report.checks.every(({ ok }) => ok) ? 0 : EXIT_FAILED;
 }
 
-function override(scenario: Scenario, { viewers, seconds }: Flags): Scenario {
+function override(scenario: Scenario, flags: Flags): Scenario {
+  const { viewers, seconds, uplinks, scorer } = flags;
   const length = seconds ?? scenario.seconds;
   return {
     ...scenario,
@@ -98,7 +102,12 @@ function override(scenario: Scenario, { viewers, seconds }: Flags): Scenario {
     /* A run cut shorter than its warm-up would have no figures: a quarter of it then. */
     warmupSeconds:
       scenario.warmupSeconds < length ? scenario.warmupSeconds : Math.floor(length / 4),
-    viewers: { ...scenario.viewers, count: viewers ?? scenario.viewers.count },
+    scorer: scorer ?? scenario.scorer,
+    viewers: {
+      ...scenario.viewers,
+      count: viewers ?? scenario.viewers.count,
+      uplinkScale: uplinks ?? scenario.viewers.uplinkScale,
+    },
   };
 }
 
@@ -131,6 +140,8 @@ function parseFlags(): Flags {
     .option("--seed <n>", "everything random comes from it", wholeNumber, 1)
     .option("--viewers <n>", "other than the scenario's", positiveNumber)
     .option("--seconds <n>", "of virtual time, other than the scenario's", positiveNumber)
+    .option("--uplinks <factor>", "multiply every viewer's uplink", factor)
+    .addOption(new Option("--scorer <kind>", "other than the scenario's").choices(SCORERS))
     .option("--json <file>", "write the report; - for standard output")
     .option("--html <file>", "write a page with charts")
     .option("--hot <kind>", "hot path: wasm, or its plain twin", hotKind, "wasm")
@@ -152,6 +163,12 @@ function positiveNumber(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("a whole number above 0");
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("a number above 0");
 }
 
 function hotKind(text: string): "wasm" | "twin" {

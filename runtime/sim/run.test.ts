@@ -78,7 +78,7 @@ describe("a run of the simulator", () => {
 
   test("plays its faults", () => {
     const faults = [
-      { kind: "leave", atSecond: 3, share: 0.5, silent: false },
+      { kind: "leave", atSecond: 3.5, share: 0.5, silent: false },
       { kind: "pathLoss", atSecond: 4, forSeconds: 1, loss: { percent: 40 } },
       { kind: "uplinksShrink", atSecond: 2, forSeconds: 1, share: 1, to: 0.1 },
     ];

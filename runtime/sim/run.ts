@@ -3,12 +3,14 @@ import {
   checkAttendance,
   checkConservation,
   checkContinuity,
+  checkLayers,
   checkMemory,
   checkNeighbours,
   checkNoStarvation,
   checkQuiescence,
   QUIET_MS,
 } from "./checks/checks.ts";
+import { egressFloor } from "./report/floor.ts";
 import { gateChecks } from "./report/gates.ts";
 import { type Check, figuresOf, type Report, ratio, round } from "./report/report.ts";
 import { SeriesRecorder } from "./report/series.ts";
@@ -49,6 +51,9 @@ class Watch {
   #begin: Snapshot;
   #warm: Snapshot | undefined;
   #payloadBytesMax = 0;
+  /** Feeds looked at, once a second, and those of them that come by way of two peers. */
+  #feeds = 0;
+  #tooDeep = 0;
 
   constructor(simulation: Simulation, options: RunOptions) {
     this.#simulation = simulation;
@@ -77,7 +82,8 @@ class Watch {
   report(options: RunOptions): Report {
     const simulation = this.#simulation;
     const { scenario, seed, world, tallies } = simulation;
-    const { neighboursMax, superNodes } = peersWord(simulation);
+    const neighboursMax = neighboursMaxOf(simulation);
+    const superNodes = this.#series.points.at(-1)?.superNodes ?? 0;
     const { fresh, duplicates } = simulation.fragments;
     for (const { meter, leftMs } of simulation.watchers) {
       if (leftMs === Number.POSITIVE_INFINITY) meter.finish(world.nowMs);
@@ -94,6 +100,7 @@ class Watch {
       wallSeconds: 0,
       packets,
       ...figuresOf(simulation, tallies.whole, this.#begin, end),
+      ...egressFloor(simulation, this.#begin, end),
       duplicateRatio: round(ratio(duplicates, fresh + duplicates), 5),
       superNodes,
       afterWarmup: figuresOf(simulation, tallies.afterWarmup, this.#warm ?? this.#begin, end),
@@ -105,6 +112,7 @@ class Watch {
       checkNoStarvation(simulation),
       checkMemory(simulation, this.#payloadBytesMax),
       checkNeighbours(neighboursMax, bound),
+      checkLayers(this.#feeds, this.#tooDeep),
       ...this.#dismiss(),
       ...gateChecks(scenario.gates, figures),
     ];
@@ -129,6 +137,9 @@ class Watch {
     const simulation = this.#simulation;
     const used = simulation.hot.payloadBytesUsed();
     this.#payloadBytesMax = Math.max(this.#payloadBytesMax, used);
+    const { feeds, tooDeep } = simulation.tree.depth(simulation.world.nowMs, simulation.edge.id);
+    this.#feeds += feeds;
+    this.#tooDeep += tooDeep;
     const point = this.#series.take();
     this.#options.onProgress?.({
       second: point.second,
@@ -145,13 +156,11 @@ function packetsOf({ world }: Simulation): number {
   return world.network.hosts.reduce((sum, { packetsIn }) => sum + packetsIn, 0);
 }
 
-/** What only the nodes know of themselves; the viewers present at the end are asked. */
-function peersWord({ present }: Simulation): { neighboursMax: number; superNodes: number } {
-  const word = { neighboursMax: 0, superNodes: 0 };
+/** How many neighbours anybody has, by their own word. */
+function neighboursMaxOf({ present }: Simulation): number {
+  let most = 0;
   for (const { node } of present) {
-    const stats = node.command((peer, now) => peer.stats(now));
-    word.neighboursMax = Math.max(word.neighboursMax, stats.neighbours);
-    if (stats.superNode) word.superNodes++;
+    most = Math.max(most, node.command((peer, now) => peer.stats(now)).neighbours);
   }
-  return word;
+  return most;
 }

@@ -58,7 +58,7 @@ export class World {
   readonly seed: number;
   onEvent: EventSink = () => {};
   /** Sees each datagram with media that is about to be handed to a peer; valid during the call. */
-  onMedia: (host: number, data: Uint8Array) => void = () => {};
+  onMedia: (now: number, from: number, to: number, data: Uint8Array) => void = () => {};
   readonly #queue = new EventQueue();
   readonly #nodes: Slot[] = [];
   readonly #actions = new Map<number, () => void>();
@@ -73,7 +73,7 @@ export class World {
       queue: this.#queue,
       random: new Prng(mixSeed(options.seed, 2)),
       deliver: (now, host, from, data, slot) => this.#deliver(now, host, from, data, slot),
-      onMedia: (host, data) => this.onMedia(host, data),
+      onMedia: (now, from, to, data) => this.onMedia(now, from, to, data),
       isTraced: options.isTraced ?? false,
     });
     const nowhere: Address = { family: 4, ip: "0.0.0.0", port: 0 };

@@ -89,6 +89,18 @@ export function checkNeighbours(neighboursMax: number, bound: number): Verdict {
   };
 }
 
+/** Share of feeds that may be seen by way of two peers, as trees are while they are rebuilt. */
+const TOO_DEEP_SHARE_MAX = 0.005;
+
+/** Pushes go edge → super node → viewer, no further. */
+export function checkLayers(feeds: number, tooDeep: number): Verdict {
+  return {
+    name: "two layers",
+    ok: tooDeep <= feeds * TOO_DEEP_SHARE_MAX,
+    detail: `${tooDeep} of ${feeds} feeds came by way of two peers`,
+  };
+}
+
 /** When all have left, nothing moves any more and nothing is kept. To be called `QUIET_MS` after they went. */
 export function checkQuiescence(simulation: Simulation, edgeBytesAtLeave: number): Verdict {
   const { world, hot, edge } = simulation;

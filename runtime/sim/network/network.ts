@@ -82,7 +82,7 @@ export interface NetworkOptions {
     slot: number,
   ) => void;
   /** A datagram with media is about to be handed to a peer. */
-  readonly onMedia: (host: number, data: Uint8Array) => void;
+  readonly onMedia: (now: number, from: number, to: number, data: Uint8Array) => void;
   /** Keeps `traceHash` over every delivery: costs about 0.1 µs a packet. */
   readonly isTraced: boolean;
 }
@@ -279,7 +279,7 @@ export class Network {
       if (!isMedia(data[0] as number)) target.controlBytesIn += bytes;
       else if (target.role === HostRole.peer) {
         this.#countPhase(from, data, bytes);
-        this.#options.onMedia(target.id, data);
+        this.#options.onMedia(now, from.host, target.id, data);
       }
       if (this.#options.isTraced) this.#note(now, packet, data);
       this.#options.deliver(now, target.id, from, data, slot);

@@ -55,6 +55,9 @@ export interface Report extends Figures {
   readonly virtualSeconds: number;
   readonly wallSeconds: number;
   readonly packets: number;
+  /** What the edge must send at least, given its viewers' uplinks, by demand; and the egress by that (0: no floor). */
+  readonly egressFloorRatio: number;
+  readonly egressByFloor: number;
   readonly duplicateRatio: number;
   readonly superNodes: number;
   readonly afterWarmup: Figures;

@@ -38,6 +38,7 @@ export class SeriesRecorder {
 
   /** To be called once a virtual second. */
   take(): SeriesPoint {
+    const { tree, edge } = this.#simulation;
     const sums = this.#sums();
     const last = this.#last;
     this.#last = sums;
@@ -51,7 +52,7 @@ export class SeriesRecorder {
       delayMsMean: round(ratio(sums.delayMs - last.delayMs, sums.frames - last.frames), 1),
       skippedRatio: round(ratio(sums.skipped - last.skipped, sums.due - last.due), 5),
       stallRatio: round(ratio(sums.stalledMs - last.stalledMs, sums.viewerMs - last.viewerMs), 5),
-      superNodes: this.#superNodes(),
+      superNodes: tree.holders(sums.atMs, edge.id).size,
     };
     this.points.push(point);
     return point;
@@ -72,13 +73,5 @@ export class SeriesRecorder {
       stalledMs,
       viewerMs,
     };
-  }
-
-  #superNodes(): number {
-    let count = 0;
-    for (const { node } of this.#simulation.present) {
-      if (node.command((peer, now) => peer.stats(now)).superNode) count++;
-    }
-    return count;
   }
 }

@@ -16,6 +16,8 @@ function begin(simulation: Simulation, fault: Fault, random: Prng): void {
   switch (fault.kind) {
     case "leave":
       return leave(simulation, fault, random);
+    case "superNodesVanish":
+      return vanish(simulation, fault.subStreams);
     case "edgeDown":
       simulation.stopEdge();
       return later(simulation, fault.forSeconds, () => simulation.edge.restart());
@@ -48,6 +50,17 @@ function leave(
     later(simulation, fault.overSeconds * random.next(), () =>
       simulation.leave(watcher, fault.silent, false),
     );
+  }
+}
+
+function vanish(simulation: Simulation, subStreams: number): void {
+  const { world, tree, edge, present } = simulation;
+  const gone = new Set<number>();
+  for (let k = 0; k < subStreams; k++) {
+    for (const host of tree.holdersOf(world.nowMs, k, edge.id)) gone.add(host);
+  }
+  for (const watcher of [...present]) {
+    if (gone.has(watcher.node.id)) simulation.leave(watcher, true, false);
   }
 }
 

@@ -67,7 +67,7 @@ export class Population {
       joinMs,
       leaveMs: joinMs + stayMs,
       leavesSilently: random.next() < sessions.silentShare,
-      access: accessModel(kind, random),
+      access: scaled(accessModel(kind, random), viewers.uplinkScale),
       nat: pickNat(kind, random),
       consumeOnly: kind.consumeOnly,
       isSlow: kind.behaviour === "slow",
@@ -98,6 +98,11 @@ export function accessModel(spec: AccessSpec, random: Prng): AccessModel {
     up: withRate(sample(spec.upMbps, random)),
     down: withRate(sample(spec.downMbps, random)),
   };
+}
+
+function scaled({ up, down }: AccessModel, scale: number): AccessModel {
+  const queueBytes = Math.max(QUEUE_BYTES_MIN, up.queueBytes * scale);
+  return { up: { ...up, rateBps: up.rateBps * scale, queueBytes }, down };
 }
 
 export function lossModel(spec: LossSpec): LossModel {

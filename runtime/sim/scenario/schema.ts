@@ -140,6 +140,7 @@ const viewersSchema = z.strictObject({
   count: z.number().int().min(1).max(200_000),
   arrivals: arrivalsSchema.prefault({}),
   sessions: sessionsSchema.prefault({}),
+  uplinkScale: positive.default(1).describe("multiplies every viewer's uplink"),
   classes: z.array(viewerClassSchema).min(1).max(32),
 });
 
@@ -168,6 +169,13 @@ const faultSchema = z.discriminatedUnion("kind", [
       class: name.optional(),
     })
     .describe("a share of the present viewers leaves and is not replaced"),
+  z
+    .strictObject({
+      kind: z.literal("superNodesVanish"),
+      ...at,
+      subStreams: z.number().int().min(1).max(32),
+    })
+    .describe("all who push any of so many sub-streams on are gone at once, without a word"),
   z
     .strictObject({ kind: z.literal("edgeDown"), ...at, ...until, edge: name.optional() })
     .describe("the edge crashes and is started again"),
@@ -230,6 +238,10 @@ export const scenarioSchema = z
       .partialRecord(z.enum(SWARM_NAMES), z.number())
       .default({})
       .describe("parameters of the swarm other than its own (docs/SWARM.md)"),
+    scorer: z
+      .enum(["mlp", "linear", "rtt", "random"])
+      .default("mlp")
+      .describe("by what viewers choose among their neighbours"),
     faults: z.array(faultSchema).max(1000).default([]),
     gates: gatesSchema.default({}),
   })

@@ -14,6 +14,7 @@ import { createHotPath } from "../../wasm/create.ts";
 import { Footage, type Trace } from "../footage.ts";
 import { FragmentMeter } from "../measure/fragment-meter.ts";
 import { PublishedLog } from "../measure/published-log.ts";
+import { PushTree } from "../measure/push-tree.ts";
 import { Tallies } from "../measure/tally.ts";
 import { ViewerMeter } from "../measure/viewer-meter.ts";
 import { HostRole, type HostSpec } from "../network/network.ts";
@@ -73,6 +74,7 @@ export class Simulation {
   readonly published = new PublishedLog();
   readonly tallies: Tallies;
   readonly fragments = new FragmentMeter();
+  readonly tree: PushTree;
   readonly edgeRefusals: EdgeEvent[] = [];
   /** World time at which the run ends. */
   readonly endMs: number;
@@ -98,7 +100,11 @@ export class Simulation {
     this.hot = createHotPath({ kind: options.hotKind, memoryMiB: options.memoryMiB });
     this.world = new World({ seed });
     this.world.onEvent = (node, event, atMs) => this.#handleEvent(node, event, atMs);
-    this.world.onMedia = (host, data) => this.fragments.handleMedia(host, data);
+    this.tree = new PushTree(this.swarm.subStreams);
+    this.world.onMedia = (now, from, to, data) => {
+      this.fragments.handleMedia(to, data);
+      this.tree.handleMedia(now, from, to, data);
+    };
     layPaths(this.world.network, scenario, this.#random);
     this.edge = this.#addEdge();
     this.publisher = this.#addPublisher();
@@ -120,6 +126,7 @@ export class Simulation {
     watcher.meter.finish(now);
     watcher.leftMs = now;
     this.fragments.forget(watcher.node.id);
+    this.tree.forget(watcher.node.id);
     if (isReplaced) this.#schedule(this.#population.next(now - LEAD_MS));
   }
 
@@ -193,7 +200,7 @@ export class Simulation {
     if (now >= this.endMs) return;
     const number = this.#hosts++;
     const outer = outerAddress(viewer.region, number);
-    const { player } = this.scenario;
+    const { player, scorer } = this.scenario;
     const node: WorldNode<Peer> = this.world.add({
       host: {
         address: viewer.nat === "open" ? outer : innerAddress(number),
@@ -213,6 +220,7 @@ export class Simulation {
           metered: viewer.consumeOnly,
           agent: "sim-peer",
           swarm: this.swarm,
+          scorer,
         }),
       ...(viewer.isSlow ? { delayOf: slowness(this.hot, this.edge.host.address, number) } : {}),
     });
