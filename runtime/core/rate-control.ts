@@ -135,9 +135,12 @@ export class RateControl {
 
   /** Bytes that somebody wants sent. */
   noteDemand(now: Ms, bytes: number): void {
-    this.#demandBps = this.#demandBps * Math.exp((this.#demandAt - now) / DEMAND_TAU_MS);
+    if (now > this.#demandAt) {
+      /* As exp(−t/τ), to the first term. */
+      this.#demandBps /= 1 + (now - this.#demandAt) / DEMAND_TAU_MS;
+      this.#demandAt = now;
+    }
     this.#demandBps += (bytes * 8000) / DEMAND_TAU_MS;
-    this.#demandAt = now;
   }
 
   /** Whether a packet may go now. */

@@ -5,7 +5,8 @@
  * burst of losses (docs/WIRE.md §3).
  */
 import type { Ms } from "../base/time.ts";
-import type { SendClass } from "./send-queue-types.ts";
+import type { OutgoingStream } from "./send-queue-stream.ts";
+import { FLAG_RESENT, SendClass, type SendItem } from "./send-queue-types.ts";
 
 const COPY_SPACING_MS = 20;
 const ATTEMPT_MAX = 255;
@@ -26,6 +27,32 @@ export interface Repair {
   outstanding: number;
   notBeforeMs: number;
   spacingMs: number;
+}
+
+/** A record of the lost fragment, whose body had at most `bytes`; undefined when the stream does not remember it. */
+export function newRepair(
+  stream: OutgoingStream,
+  number: number,
+  bytes: number,
+): Repair | undefined {
+  const at = stream.find(number);
+  if (at < 0) return undefined;
+  const sendClass = stream.classAt(at);
+  return {
+    stream: stream.stream,
+    number,
+    index: (number - stream.firstAt(at)) >>> 0,
+    total: stream.totalAt(at),
+    flags: stream.flagsAt(at) | FLAG_RESENT,
+    bytes,
+    deadlineMs: stream.deadlineAt(at),
+    sendClass: sendClass === SendClass.push ? SendClass.repair : sendClass,
+    attempt: 0,
+    copiesLeft: 0,
+    outstanding: 0,
+    notBeforeMs: 0,
+    spacingMs: 0,
+  };
 }
 
 export class Repairs {
@@ -76,6 +103,19 @@ export class Repairs {
       if (repair.sendClass === sendClass && repair.notBeforeMs < at) at = repair.notBeforeMs;
     }
     return at;
+  }
+
+  fill(item: SendItem, repair: Readonly<Repair>): void {
+    item.stream = repair.stream;
+    item.number = repair.number;
+    item.index = repair.index;
+    item.total = repair.total;
+    item.flags = repair.flags;
+    item.bytes = repair.bytes;
+    item.attempt = repair.attempt;
+    item.deadlineMs = repair.deadlineMs;
+    item.sendClass = repair.sendClass;
+    item.notBeforeMs = repair.notBeforeMs;
   }
 
   noteSent(now: Ms, repair: Repair): void {

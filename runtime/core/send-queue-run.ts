@@ -3,7 +3,13 @@
  * fragment passed on before the segment is whole. Pooled: one exists per queued frame and receiver.
  */
 import { MAX_BODY_BYTES } from "./hot-path.ts";
-import { Priority, PRIORITY_MASK, type QueuedSegment, SendClass } from "./send-queue-types.ts";
+import {
+  PRIORITY_MASK,
+  Priority,
+  type QueuedSegment,
+  SendClass,
+  type SendItem,
+} from "./send-queue-types.ts";
 
 /** Head of a DATA packet (docs/WIRE.md §1). */
 export const DATA_HEAD_BYTES = 21;
@@ -121,6 +127,36 @@ export class Run {
     this.#skip();
   }
 
+  /** Takes in `other`, the fragment right behind this run's last, and returns true; else false. */
+  extend(other: Run): boolean {
+    const isNext =
+      other.stream === this.stream &&
+      other.first === this.first &&
+      other.next === this.end &&
+      other.sendClass === this.sendClass &&
+      this.subStreams === 1 &&
+      other.subStreams === 1;
+    if (!isNext) return false;
+    if (other.end === this.total) this.lastBytes = other.lastBytes;
+    this.end = other.end;
+    this.bytesLeft += other.bytesLeft;
+    return true;
+  }
+
+  /** Describes the fragment at `next`. */
+  fill(item: SendItem): void {
+    item.stream = this.stream;
+    item.number = (this.first + this.next) >>> 0;
+    item.index = this.next;
+    item.total = this.total;
+    item.flags = this.flags;
+    item.bytes = this.bodyBytes(this.next);
+    item.attempt = 0;
+    item.deadlineMs = this.deadlineMs;
+    item.sendClass = this.sendClass;
+    item.notBeforeMs = 0;
+  }
+
   /** Nothing but the fragment at `next` is left. */
   get isSingle(): boolean {
     return this.bytesLeft === this.bodyBytes(this.next) + DATA_HEAD_BYTES;
@@ -132,7 +168,7 @@ export class Run {
 
   #isWanted(index: number): boolean {
     if (this.subStreams === 1) return true;
-    return ((this.mask >>> ((this.first + index) >>> 0) % this.subStreams) & 1) === 1;
+    return ((this.mask >>> (((this.first + index) >>> 0) % this.subStreams)) & 1) === 1;
   }
 }
 

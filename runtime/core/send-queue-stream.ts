@@ -12,22 +12,30 @@ const SENT_MAX = 1024;
 /** Dropped references remembered; dependencies reach back a few frames only. */
 const DROPPED_MAX = 64;
 
+/*
+ * A sent segment in the ring, three numbers (24 B):
+ *
+ *   0  number of its first fragment
+ *   1  fragments of the segment × 2^16 + wire flags × 2^8 + class
+ *   2  deadline, ms
+ */
+const WORDS = 3;
+const NO_SEGMENT = -1;
+
 export class OutgoingStream {
   readonly stream: number;
-  /* Ring of segments sent, newest at (#sentAt − 1): typed arrays, for a viewer costs 16 B a segment. */
-  #first = new Uint32Array(SENT_FIRST);
-  #total = new Uint16Array(SENT_FIRST);
-  #flags = new Uint8Array(SENT_FIRST);
-  #class = new Uint8Array(SENT_FIRST);
-  #deadline = new Float64Array(SENT_FIRST);
+  /** Ring of segments sent, newest at (#sentAt − 1). */
+  #sent = new Float64Array(SENT_FIRST * WORDS);
+  #size = SENT_FIRST;
   #sentAt = 0;
+  #newestFirst = NO_SEGMENT;
   /** Sequence numbers of dropped references. */
   readonly #dropped: number[] = [];
   /** Without sequences: a reference was dropped, and no group has begun since. */
   #isBroken = false;
   #brokenFrom = 0;
   /** A segment given up of which fragments may still come in: its first number. */
-  #goneFirst = -1;
+  #goneFirst = NO_SEGMENT;
   #groupAt = Number.NaN;
   #groupBytes = 0;
   /** What the last whole group asked for, bit/s, and its length, ms; 0 before. */
@@ -56,60 +64,59 @@ export class OutgoingStream {
   /* ---------------------------------------------------------------- sent segments */
 
   noteSent(now: Ms, run: Run): void {
-    const size = this.#first.length;
-    const newest = (this.#sentAt - 1) & (size - 1);
-    if (this.#sentAt > 0 && this.#first[newest] === run.first && this.#class[newest] === run.sendClass)
-      return;
-    const at = this.#sentAt & (size - 1);
-    if (this.#sentAt >= size && (this.#deadline[at] as number) > now && size < SENT_MAX) {
-      this.#grow();
-      this.noteSent(now, run);
-      return;
-    }
-    this.#first[at] = run.first;
-    this.#total[at] = run.total;
-    this.#flags[at] = run.flags;
-    this.#class[at] = run.sendClass;
-    this.#deadline[at] = run.deadlineMs;
-    this.#sentAt++;
+    if (run.first === this.#newestFirst) return;
+    this.#newestFirst = run.first;
+    const isFull = this.#sentAt >= this.#size && this.deadlineAt(this.#at(this.#sentAt)) > now;
+    if (isFull && this.#size < SENT_MAX) this.#grow();
+    const at = this.#at(this.#sentAt++);
+    this.#sent[at] = run.first;
+    this.#sent[at + 1] = (run.total << 16) | (run.flags << 8) | run.sendClass;
+    this.#sent[at + 2] = run.deadlineMs;
+  }
+
+  #at(count: number): number {
+    return (count & (this.#size - 1)) * WORDS;
   }
 
   #grow(): void {
-    const size = this.#first.length;
-    const turn = this.#sentAt & (size - 1);
-    this.#first = rotated(this.#first, new Uint32Array(size * 2), turn);
-    this.#total = rotated(this.#total, new Uint16Array(size * 2), turn);
-    this.#flags = rotated(this.#flags, new Uint8Array(size * 2), turn);
-    this.#class = rotated(this.#class, new Uint8Array(size * 2), turn);
-    this.#deadline = rotated(this.#deadline, new Float64Array(size * 2), turn);
-    this.#sentAt = size;
+    const turn = this.#at(this.#sentAt);
+    const sent = new Float64Array(this.#sent.length * 2);
+    sent.set(this.#sent.subarray(turn), 0);
+    sent.set(this.#sent.subarray(0, turn), this.#sent.length - turn);
+    this.#sent = sent;
+    this.#sentAt = this.#size;
+    this.#size *= 2;
+  }
+
+  /** Whether the last segment begun is the one `run` belongs to. */
+  isNewest(run: Run): boolean {
+    return run.first === this.#newestFirst;
   }
 
   /** Place of the segment that holds fragment `number`, −1 if it is not remembered. */
   find(number: number): number {
-    const size = this.#first.length;
-    const oldest = Math.max(0, this.#sentAt - size);
+    const oldest = Math.max(0, this.#sentAt - this.#size);
     for (let i = this.#sentAt - 1; i >= oldest; i--) {
-      const at = i & (size - 1);
-      if ((number - (this.#first[at] as number)) >>> 0 < (this.#total[at] as number)) return at;
+      const at = this.#at(i);
+      if ((number - this.firstAt(at)) >>> 0 < this.totalAt(at)) return at;
     }
     return -1;
   }
 
   firstAt(at: number): number {
-    return this.#first[at] as number;
+    return this.#sent[at] as number;
   }
   totalAt(at: number): number {
-    return this.#total[at] as number;
+    return (this.#sent[at + 1] as number) >> 16;
   }
   flagsAt(at: number): number {
-    return this.#flags[at] as number;
+    return ((this.#sent[at + 1] as number) >> 8) & 0xff;
   }
   classAt(at: number): SendClass {
-    return this.#class[at] as SendClass;
+    return ((this.#sent[at + 1] as number) & 0xff) as SendClass;
   }
   deadlineAt(at: number): number {
-    return this.#deadline[at] as number;
+    return this.#sent[at + 2] as number;
   }
 
   /* ---------------------------------------------------------------- dropped references */
@@ -143,16 +150,4 @@ export class OutgoingStream {
     if (this.#dropped.length === DROPPED_MAX) this.#dropped.shift();
     this.#dropped.push(run.sequence);
   }
-}
-
-/** `from` with its oldest entry (at `turn`) first, in the larger `to`. */
-function rotated<T extends Uint32Array | Uint16Array | Uint8Array | Float64Array>(
-  from: T,
-  to: T,
-  turn: number,
-): T {
-  for (let i = 0; i < from.length; i++) {
-    to[i] = from[(turn + i) & (from.length - 1)] as number;
-  }
-  return to;
 }

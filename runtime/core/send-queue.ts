@@ -1,46 +1,37 @@
 /**
  * One session's queue of what is to be sent, and its repairs. It says what goes next and what is given up; the `Uplink`
- * above all queues says when. Runs of fragments wait in four lists (small and vital pushes, video pushes, answers,
- * bursts); video is thinned by shedding.ts. Thousands of queues exist and most are idle: everything but a few fields is
- * made on first use.
+ * above all queues says when. Thousands of queues exist and most are idle: all but a few fields is made on first use.
  */
 import { assert } from "../base/assert.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { PathControl } from "./rate-control-path.ts";
-import { type Repair, Repairs } from "./send-queue-repairs.ts";
+import { Backlog } from "./send-queue-backlog.ts";
+import { newRepair, type Repair, Repairs } from "./send-queue-repairs.ts";
 import { DATA_HEAD_BYTES, type Run } from "./send-queue-run.ts";
-import { OutgoingStream } from "./send-queue-stream.ts";
 import {
   type AckSample,
   BUNDLE_BODY_BYTES,
   BUNDLE_ENTRIES_MAX,
   BUNDLE_ENTRY_BYTES,
-  FLAG_RESENT,
-  Priority,
   type QueuedSegment,
   SendClass,
   type SendItem,
   type SendPort,
 } from "./send-queue-types.ts";
-import { shed } from "./shedding.ts";
 import type { Uplink } from "./uplink.ts";
 
 export * from "./send-queue-types.ts";
 
-/** Runs in one list; the oldest goes when more come. */
-export const QUEUED_RUNS_MAX = 2048;
 /** Shedding is looked at when the backlog takes more than this share of the time to the deadline. */
 const BACKLOG_SHARE = 0.1;
 /** A fragment up to this size looks for company in its datagram. */
 const BUNDLE_FRAGMENT_BYTES = 700;
 /** A full packet window or outbox is tried again after this, if no ACK comes first. */
 const FULL_RETRY_MS = 2;
-
 /** What is handed in within this time is one event; longer gaps than the other count as that long. */
 const SAME_MOMENT_MS = 1;
 const GAP_MS_MAX = 100;
 
-const NONE: Run[] = [];
 /** What `transmit` returns besides bytes: nothing went, since things were dropped; the window or outbox is full. */
 export const Sent = { nothing: 0, full: -1 } as const;
 
@@ -57,26 +48,13 @@ export class SendQueue {
   readonly port: SendPort;
   readonly #uplink: Uplink;
   #path: PathControl | undefined;
+  #backlog: Backlog | undefined;
   #repairs: Repairs | undefined;
-  #streams: OutgoingStream[] | undefined;
-  /** Configurations, audio, metadata to push; then video; answers; bursts. */
-  #vital = NONE;
-  #video = NONE;
-  #pull = NONE;
-  #burst = NONE;
-  #vitalBytes = 0;
-  #videoBytes = 0;
-  #otherBytes = 0;
   /** Not to be asked before this time (full window). */
   #fullUntil = 0;
   /** When something was last handed in, and the usual time between such moments. */
   #enqueuedAt = 0;
   #gapMs = 0;
-  /* A range given up and not yet told. */
-  #goneStream = 0;
-  #goneFirst = 0;
-  #goneCount = 0;
-  segmentsDropped = 0;
   fragmentsResent = 0;
 
   constructor(port: SendPort, uplink: Uplink) {
@@ -88,7 +66,7 @@ export class SendQueue {
 
   /** UDP payload bytes waiting. */
   get queuedBytes(): number {
-    return this.#vitalBytes + this.#videoBytes + this.#otherBytes;
+    return this.#backlog?.bytes ?? 0;
   }
 
   /** bit/s this session may use; 0 = not limited so far. */
@@ -99,6 +77,11 @@ export class SendQueue {
   /** Queueing delay towards the receiver at the last ACK, ms. */
   get queueDelayMs(): number {
     return this.#path?.queueMs ?? 0;
+  }
+
+  /** Segments, or pieces of them, that were given up. */
+  get segmentsDropped(): number {
+    return this.#backlog?.segmentsDropped ?? 0;
   }
 
   /* ---------------------------------------------------------------- commands */
@@ -128,41 +111,29 @@ export class SendQueue {
   }
 
   #enqueue(now: Ms, run: Run): void {
-    assert(!this.isClosed, "send queue: enqueue after close");
-    if (run.isDone) return this.#uplink.runs.give(run);
-    const path = this.path;
-    if (now > this.#enqueuedAt + SAME_MOMENT_MS) {
-      const gapMs = Math.min(now - this.#enqueuedAt, GAP_MS_MAX);
-      this.#gapMs += (gapMs - this.#gapMs) / 8;
-      this.#enqueuedAt = now;
+    assert(run.sendClass !== SendClass.repair, "send queue: repairs are its own affair");
+    if (run.isDone || this.isClosed) return this.#uplink.runs.give(run);
+    const { sendClass, bytesLeft, deadlineMs } = run;
+    this.#noteMoment(now);
+    this.path.rate.noteDemand(now, bytesLeft);
+    this.#uplink.noteDemand(now, bytesLeft);
+    this.#backlog ??= new Backlog(this.port, this.#uplink.runs);
+    const backlog = this.#backlog;
+    const stream = backlog.streamOf(run.stream);
+    const isOrphan = stream.isOrphan(run);
+    backlog.add(now, run);
+    if (sendClass === SendClass.push && (isOrphan || this.#isBehind(now, deadlineMs))) {
+      this.#shed(now);
     }
-    path.rate.noteDemand(now, run.bytesLeft);
-    this.#uplink.noteDemand(now, run.bytesLeft);
-    if (run.sendClass === SendClass.push && run.priority >= Priority.key) {
-      this.#enqueueVideo(now, run);
-    } else if (run.sendClass === SendClass.push) {
-      this.#vital = appended(this.#vital, run);
-      this.#vitalBytes += run.bytesLeft;
-      if (this.#vital.length > QUEUED_RUNS_MAX) this.#drop(now, this.#vital, 0);
-    } else {
-      const list = appended(this.#listOf(run.sendClass), run);
-      if (run.sendClass === SendClass.pull) this.#pull = list;
-      else this.#burst = list;
-      this.#otherBytes += run.bytesLeft;
-      if (list.length > QUEUED_RUNS_MAX) this.#drop(now, list, 0);
-    }
-    this.#flushGone(now);
-    this.#uplink.ready(this, run.sendClass);
+    backlog.tellGone(now);
+    this.#uplink.ready(this, sendClass);
   }
 
-  #enqueueVideo(now: Ms, run: Run): void {
-    const stream = this.#streamOf(run.stream);
-    stream.noteOffered(now, run);
-    if (run.isKey && run.next === 0) stream.noteKey();
-    this.#video = appended(this.#video, run);
-    this.#videoBytes += run.bytesLeft;
-    if (stream.isOrphan(run) || this.#isBehind(now, run)) this.#shed(now);
-    if (this.#video.length > QUEUED_RUNS_MAX) this.#drop(now, this.#video, 0);
+  #noteMoment(now: Ms): void {
+    if (now <= this.#enqueuedAt + SAME_MOMENT_MS) return;
+    const gapMs = Math.min(now - this.#enqueuedAt, GAP_MS_MAX);
+    this.#gapMs += (gapMs - this.#gapMs) / 8;
+    this.#enqueuedAt = now;
   }
 
   /** A packet with this fragment was acknowledged, perhaps late, after it was declared lost. */
@@ -175,12 +146,15 @@ export class SendQueue {
 
   /** The packet that carried this fragment as `attempt` is lost; `bytes` are its UDP payload bytes. */
   handleLost(now: Ms, stream: number, number: number, attempt: number, bytes: number): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined || this.isClosed) return;
     this.#repairs ??= new Repairs();
     let repair = this.#repairs.find(stream, number);
     if (repair === undefined) {
       /* A copy's loss without a record: another copy has arrived, or it was given up. */
       if (attempt > 0) return;
-      repair = this.#newRepair(stream, number, bytes);
+      const bodyBytes = Math.max(1, bytes - DATA_HEAD_BYTES);
+      repair = newRepair(backlog.streamOf(stream), number, bodyBytes);
       if (repair === undefined) return;
       this.#repairs.add(repair);
     } else {
@@ -191,9 +165,8 @@ export class SendQueue {
     const copies = this.#copies(now, repair.deadlineMs);
     if (copies <= 0) {
       this.#repairs.remove(repair);
-      this.#gone(now, stream, number, 1);
-      this.#flushGone(now);
-      return;
+      backlog.gone(now, stream, number, 1);
+      return backlog.tellGone(now);
     }
     if (copies > 1) repair.sendClass = SendClass.repair;
     this.#repairs.arm(now, repair, copies, this.#oneWayMs());
@@ -202,7 +175,7 @@ export class SendQueue {
 
   /**
    * Copies by the rule of docs/WIRE.md §3. The loss of a repair shows only by a packet sent after it: with an empty
-   * queue that is the next frame's, and a round is so much longer. Two copies do where a round might yet fit.
+   * queue that is the next frame's, and a round is so much longer. Where a round might yet fit, two copies do.
    */
   #copies(now: Ms, deadlineMs: number): number {
     const waitMs = this.queuedBytes > 0 ? 0 : Math.max(0, this.#enqueuedAt + this.#gapMs - now);
@@ -213,42 +186,21 @@ export class SendQueue {
     return this.port.repairCopies(now, deadlineMs - waitMs) === 1 ? 1 : 2;
   }
 
-  #newRepair(stream: number, number: number, bytes: number): Repair | undefined {
-    const known = this.#streams?.find((each) => each.stream === stream);
-    const at = known?.find(number) ?? -1;
-    if (known === undefined || at < 0) return undefined;
-    const sendClass = known.classAt(at);
-    return {
-      stream,
-      number,
-      index: (number - known.firstAt(at)) >>> 0,
-      total: known.totalAt(at),
-      flags: known.flagsAt(at) | FLAG_RESENT,
-      bytes: Math.max(1, bytes - DATA_HEAD_BYTES),
-      deadlineMs: known.deadlineAt(at),
-      sendClass: sendClass === SendClass.push ? SendClass.repair : sendClass,
-      attempt: 0,
-      copiesLeft: 0,
-      outstanding: 0,
-      notBeforeMs: 0,
-      spacingMs: 0,
-    };
-  }
-
-  /** The receiver has it from elsewhere: nothing more of it is sent. */
+  /** The receiver has it from elsewhere: nothing more of it is sent, unless it stands amid a longer run. */
   handleHave(stream: number, number: number): void {
     this.handleAcked(stream, number);
-    const isSame = (run: Run): boolean =>
-      run.stream === stream &&
-      run.isSingle &&
-      (run.first + run.next) >>> 0 === number;
-    this.#sweep(isSame);
+    if (this.queuedBytes === 0) return;
+    this.#backlog?.remove((run) => {
+      return run.stream === stream && run.isSingle && (run.first + run.next) >>> 0 === number;
+    });
   }
 
   /** The receiver wants nothing of this stream below `number` any more. */
   handleFrontier(stream: number, number: number): void {
     if (this.queuedBytes > 0) {
-      this.#sweep((run) => run.stream === stream && ((run.first + run.end - number) | 0) <= 0);
+      this.#backlog?.remove((run) => {
+        return run.stream === stream && ((run.first + run.end - number) | 0) <= 0;
+      });
     }
     if (this.#repairs === undefined || this.#repairs.isEmpty) return;
     this.#repairs.removeWhere((each) => each.stream === stream && ((each.number - number) | 0) < 0);
@@ -256,17 +208,14 @@ export class SendQueue {
 
   /** Forgets a stream: unsubscribed, or its index was given to another epoch. */
   dropStream(stream: number): void {
-    this.#sweep((run) => run.stream === stream);
+    this.#backlog?.forgetStream(stream);
     this.#repairs?.removeWhere((repair) => repair.stream === stream);
-    if (this.#streams === undefined) return;
-    this.#streams = this.#streams.filter((each) => each.stream !== stream);
   }
 
-  /** Leaves the uplink. Nothing may be called afterwards. */
+  /** Leaves the uplink. What is enqueued from now on is dropped without a word. */
   close(): void {
-    this.#sweep(() => true);
+    this.#backlog?.remove(() => true);
     this.#repairs = undefined;
-    this.#streams = undefined;
     this.isClosed = true;
     this.#uplink.forget(this);
   }
@@ -282,153 +231,119 @@ export class SendQueue {
   handleAck(now: Ms, sample: Readonly<AckSample>, sharedMs: number): number {
     if (this.#path === undefined) return Number.NaN;
     this.#fullUntil = 0;
-    const { port } = this;
-    return this.#path.handleAck(now, sample, port.srttMs(), port.minRttMs(), sharedMs);
+    return this.#path.handleAck(now, sample, this.port.srttMs(), this.port.minRttMs(), sharedMs);
   }
 
-  /** Whether there is anything of the class, due or not. */
-  has(sendClass: SendClass): boolean {
-    if (this.#listOf(sendClass).length > 0) return true;
-    return this.#repairs?.hasDue === true && this.#repairs.nextAt(sendClass) < NEVER;
-  }
-
-  /** When something of the class may go: path's pace, a full window, spaced copies. Past = now. */
+  /** When something of the class may go: past times mean now; NEVER when there is nothing. */
   readyAt(now: Ms, sendClass: SendClass): Ms {
+    const list = this.#backlog?.listOf(sendClass);
+    let at = 0;
+    if (list === undefined || list.length === 0) {
+      if (this.#repairs?.hasDue !== true) return NEVER;
+      at = this.#repairs.nextAt(sendClass);
+      if (at === NEVER) return NEVER;
+    }
     const rate = this.path.rate;
-    const paced = rate.allows(now) ? 0 : rate.nextAt;
-    const at = Math.max(paced, this.#fullUntil);
-    const repairs = this.#repairs;
-    if (repairs === undefined || this.#listOf(sendClass).length > 0) return ms(at);
-    return ms(Math.max(at, repairs.nextAt(sendClass)));
+    if (!rate.allows(now) && rate.nextAt > at) at = rate.nextAt;
+    return ms(Math.max(at, this.#fullUntil));
   }
 
   /** Sends one packet of the class: its UDP payload bytes, or `Sent.nothing` (things were dropped), or `Sent.full`. */
   transmit(now: Ms, sendClass: SendClass): number {
-    const repair = this.#repairs?.next(now, sendClass);
+    const repairs = this.#repairs;
+    const repair = repairs?.hasDue === true ? repairs.next(now, sendClass) : undefined;
     const sent =
       repair === undefined ? this.#transmitRun(now, sendClass) : this.#transmitRepair(now, repair);
-    this.#flushGone(now);
     if (sent > 0) this.path.rate.noteSent(now, sent);
     else if (sent === Sent.full) this.#fullUntil = now + FULL_RETRY_MS;
+    else this.#backlog?.tellGone(now);
     return sent;
   }
 
   #transmitRepair(now: Ms, repair: Repair): number {
     const repairs = this.#repairs as Repairs;
-    if (now + this.#oneWayMs() > repair.deadlineMs) {
-      repairs.remove(repair);
-      this.#gone(now, repair.stream, repair.number, 1);
-      return Sent.nothing;
+    let sent: number = Sent.nothing;
+    if (now + this.#oneWayMs() <= repair.deadlineMs) {
+      const item = this.#uplink.items[0] as SendItem;
+      repairs.fill(item, repair);
+      sent = this.port.sendFragment(now, item);
     }
-    const item = this.#uplink.items[0] as SendItem;
-    item.stream = repair.stream;
-    item.number = repair.number;
-    item.index = repair.index;
-    item.total = repair.total;
-    item.flags = repair.flags;
-    item.bytes = repair.bytes;
-    item.attempt = repair.attempt;
-    item.deadlineMs = repair.deadlineMs;
-    item.sendClass = repair.sendClass;
-    item.notBeforeMs = repair.notBeforeMs;
-    const sent = this.port.sendFragment(now, item);
     if (sent > 0) {
       this.fragmentsResent++;
       repairs.noteSent(now, repair);
-    } else if (sent === 0) {
+    } else if (sent === Sent.nothing) {
       repairs.remove(repair);
-      this.#gone(now, repair.stream, repair.number, 1);
+      this.#backlog?.gone(now, repair.stream, repair.number, 1);
     }
     return sent;
   }
 
   #transmitRun(now: Ms, sendClass: SendClass): number {
-    const list = this.#listOf(sendClass);
-    const run = list[0];
-    if (run === undefined) return Sent.nothing;
-    const isVideo = list === this.#video;
-    if (isVideo && !run.hasBegun && this.#isBehind(now, run)) {
+    const backlog = this.#backlog as Backlog;
+    const list = backlog.listOf(sendClass);
+    const run = list?.[0];
+    if (list === undefined || run === undefined) return Sent.nothing;
+    if (!run.hasBegun && list === backlog.video && this.#isBehind(now, run.deadlineMs)) {
       this.#shed(now);
-      if (this.#video[0] !== run) return Sent.nothing;
+      if (list[0] !== run) return Sent.nothing;
     }
     if (now + this.#oneWayMs() > run.deadlineMs) {
-      if (isVideo) {
-        this.#streamOf(run.stream).noteDropped(run);
-        run.isDoomed = true;
+      if (list === backlog.video) {
+        backlog.doomFirst();
         this.#shed(now);
-      } else this.#drop(now, list, 0);
+      } else backlog.drop(now, list);
       return Sent.nothing;
     }
-    this.#fill(this.#uplink.items[0] as SendItem, run);
+    const items = this.#uplink.items;
+    run.fill(items[0] as SendItem);
     const count = run.isSingle ? this.#gather(list, run) : 1;
-    if (!run.hasBegun) this.#streamOf(run.stream).noteSent(now, run);
-    return count > 1 ? this.#sendBundle(now, list, count) : this.#sendSingle(now, list, run);
-  }
-
-  #sendSingle(now: Ms, list: Run[], run: Run): number {
-    const item = this.#uplink.items[0] as SendItem;
-    const sent = this.port.sendFragment(now, item);
-    if (sent < 0) return sent;
-    if (sent === 0) this.#gone(now, run.stream, item.number, 1);
-    this.#advance(list, run);
+    const sent =
+      count === 1
+        ? this.port.sendFragment(now, items[0] as SendItem)
+        : this.port.sendBundle(now, items, count);
+    if (sent >= 0) this.#advance(now, backlog, list, count, sent > 0);
     return sent;
   }
 
-  #sendBundle(now: Ms, list: Run[], count: number): number {
-    for (let i = 1; i < count; i++) {
-      const run = list[i] as Run;
-      this.#streamOf(run.stream).noteSent(now, run);
-    }
-    const sent = this.port.sendBundle(now, this.#uplink.items, count);
-    if (sent < 0) return sent;
+  /** The next fragments of the list's first `count` runs (or of its first) are out, or no longer held. */
+  #advance(now: Ms, backlog: Backlog, list: Run[], count: number, isSent: boolean): void {
     for (let i = 0; i < count; i++) {
       const run = list[0] as Run;
-      const number = (run.first + run.next) >>> 0;
-      if (sent === 0) this.#gone(now, run.stream, number, 1);
-      this.#advance(list, run);
+      if (isSent) {
+        if (!run.hasBegun) backlog.streamOf(run.stream).noteSent(now, run);
+      } else backlog.gone(now, run.stream, (run.first + run.next) >>> 0, 1);
+      backlog.advance(list);
     }
-    return sent;
   }
 
   /** Fills further items with small single fragments that follow in the list and fit; returns how many there are. */
   #gather(list: readonly Run[], first: Run): number {
-    let room = BUNDLE_BODY_BYTES - BUNDLE_ENTRY_BYTES - first.bodyBytes(first.next);
-    if (first.bodyBytes(first.next) > BUNDLE_FRAGMENT_BYTES) return 1;
+    const firstBytes = first.bodyBytes(first.next);
+    if (firstBytes > BUNDLE_FRAGMENT_BYTES) return 1;
+    let room = BUNDLE_BODY_BYTES - BUNDLE_ENTRY_BYTES - firstBytes;
     let count = 1;
     while (count < BUNDLE_ENTRIES_MAX && count < list.length) {
       const run = list[count] as Run;
       const bytes = run.bodyBytes(run.next);
       if (!run.isSingle || bytes + BUNDLE_ENTRY_BYTES > room) break;
-      this.#fill(this.#uplink.items[count] as SendItem, run);
+      run.fill(this.#uplink.items[count] as SendItem);
       room -= bytes + BUNDLE_ENTRY_BYTES;
       count++;
     }
     return count;
   }
 
-  #fill(item: SendItem, run: Run): void {
-    item.stream = run.stream;
-    item.number = (run.first + run.next) >>> 0;
-    item.index = run.next;
-    item.total = run.total;
-    item.flags = run.flags;
-    item.bytes = run.bodyBytes(run.next);
-    item.attempt = 0;
-    item.deadlineMs = run.deadlineMs;
-    item.sendClass = run.sendClass;
-    item.notBeforeMs = 0;
-  }
-
-  /* ---------------------------------------------------------------- dropping */
+  /* ---------------------------------------------------------------- time */
 
   #oneWayMs(): number {
     return this.port.minRttMs() / 2 + (this.#path?.queueMs ?? 0);
   }
 
   /** Whether what waits may take so long that shedding has to look at it. */
-  #isBehind(now: Ms, run: Run): boolean {
-    const spareMs = (run.deadlineMs - now) * BACKLOG_SHARE;
-    return (this.#vitalBytes + this.#videoBytes) * 8000 > this.#planBps() * spareMs;
+  #isBehind(now: Ms, deadlineMs: number): boolean {
+    const backlog = this.#backlog as Backlog;
+    const spareMs = (deadlineMs - now) * BACKLOG_SHARE;
+    return (backlog.vitalBytes + backlog.videoBytes) * 8000 > this.#planBps() * spareMs;
   }
 
   #planBps(): number {
@@ -437,107 +352,10 @@ export class SendQueue {
 
   #shed(now: Ms): void {
     const plan = this.#uplink.plan;
+    const backlog = this.#backlog as Backlog;
     plan.arrivalMs = now + this.#oneWayMs();
     plan.bytesPerMs = (this.#planBps() * (1 - Math.min(this.port.lossRate(), 0.5))) / 8000;
-    plan.bytesAhead = this.#vitalBytes;
-    shed(this.#video, plan, (stream) => this.#streamOf(stream));
-    let kept = 0;
-    for (let i = 0; i < this.#video.length; i++) {
-      const run = this.#video[i] as Run;
-      if (run.isDoomed) this.#giveUp(now, run);
-      else this.#video[kept++] = run;
-    }
-    this.#video.length = kept;
+    plan.bytesAhead = backlog.vitalBytes;
+    backlog.shed(now, plan);
   }
-
-  #drop(now: Ms, list: Run[], at: number): void {
-    const run = list[at] as Run;
-    list.splice(at, 1);
-    this.#giveUp(now, run);
-  }
-
-  /** Tells the receiver that the rest of a run will not come; the run has left its list. */
-  #giveUp(now: Ms, run: Run): void {
-    this.#uncount(run, run.bytesLeft);
-    this.segmentsDropped++;
-    this.#gone(now, run.stream, (run.first + run.next) >>> 0, run.end - run.next);
-    this.#uplink.runs.give(run);
-  }
-
-  #advance(list: Run[], run: Run): void {
-    const before = run.bytesLeft;
-    run.advance();
-    this.#uncount(run, before - run.bytesLeft);
-    if (!run.isDone) return;
-    const at = list.indexOf(run);
-    if (at === 0) list.shift();
-    else list.splice(at, 1);
-    this.#uplink.runs.give(run);
-  }
-
-  #uncount(run: Run, bytes: number): void {
-    if (run.sendClass !== SendClass.push) this.#otherBytes -= bytes;
-    else if (run.priority >= Priority.key) this.#videoBytes -= bytes;
-    else this.#vitalBytes -= bytes;
-  }
-
-  #sweep(isOut: (run: Run) => boolean): void {
-    for (const list of [this.#vital, this.#video, this.#pull, this.#burst]) {
-      let kept = 0;
-      for (let i = 0; i < list.length; i++) {
-        const run = list[i] as Run;
-        if (isOut(run)) {
-          this.#uncount(run, run.bytesLeft);
-          this.#uplink.runs.give(run);
-        } else list[kept++] = run;
-      }
-      list.length = kept;
-    }
-  }
-
-  /** Adds to the range that is given up; ranges that do not touch are told one by one. */
-  #gone(now: Ms, stream: number, first: number, count: number): void {
-    const isNext =
-      this.#goneCount > 0 &&
-      this.#goneStream === stream &&
-      first === (this.#goneFirst + this.#goneCount) >>> 0;
-    if (isNext) {
-      this.#goneCount += count;
-      return;
-    }
-    this.#flushGone(now);
-    this.#goneStream = stream;
-    this.#goneFirst = first;
-    this.#goneCount = count;
-  }
-
-  #flushGone(now: Ms): void {
-    if (this.#goneCount === 0) return;
-    const count = this.#goneCount;
-    this.#goneCount = 0;
-    this.port.sendGone(now, this.#goneStream, this.#goneFirst, count);
-  }
-
-  /* ---------------------------------------------------------------- lookups */
-
-  #listOf(sendClass: SendClass): Run[] {
-    if (sendClass === SendClass.push) return this.#vital.length > 0 ? this.#vital : this.#video;
-    if (sendClass === SendClass.pull) return this.#pull;
-    return sendClass === SendClass.burst ? this.#burst : NONE;
-  }
-
-  #streamOf(stream: number): OutgoingStream {
-    this.#streams ??= [];
-    for (const each of this.#streams) if (each.stream === stream) return each;
-    const added = new OutgoingStream(stream);
-    this.#streams.push(added);
-    return added;
-  }
-}
-
-/** `list` with `run` behind; the shared empty list is never written to. */
-function appended(list: Run[], run: Run): Run[] {
-  if (list === NONE) return [run];
-  list.push(run);
-  return list;
 }

@@ -9,8 +9,9 @@
  * behind it: the backlog before the key is cut down so far that its group's first frames, not its later ones, are safe
  * (dropping queued tail frames costs one frame each; a frame late in mid-group costs all that follow it).
  */
-import type { OutgoingStream } from "./send-queue-stream.ts";
+
 import type { Run } from "./send-queue-run.ts";
+import type { OutgoingStream } from "./send-queue-stream.ts";
 
 /** Timers, pacing and detection are no better than this. */
 const LATE_MARGIN_MS = 5;
@@ -26,13 +27,12 @@ export interface ShedPlan {
   bytesAhead: number;
 }
 
-/** Marks `isDoomed` what is not worth sending in `list` (in order of sending) and returns how many runs. */
+/** Marks `isDoomed` what is not worth sending in `list`, which is in order of sending. */
 export function shed(
   list: readonly Run[],
   plan: Readonly<ShedPlan>,
   streamOf: (stream: number) => OutgoingStream,
-): number {
-  let doomed = 0;
+): void {
   let at = plan.arrivalMs + plan.bytesAhead / plan.bytesPerMs;
   for (let i = 0; i < list.length; i++) {
     const run = list[i] as Run;
@@ -40,7 +40,6 @@ export function shed(
     const stream = streamOf(run.stream);
     if (!run.hasBegun && stream.isOrphan(run)) {
       doom(run, stream);
-      doomed++;
       continue;
     }
     let tooMany = 0;
@@ -49,18 +48,15 @@ export function shed(
     }
     const late = at + run.bytesLeft / plan.bytesPerMs - (run.deadlineMs - LATE_MARGIN_MS);
     if (tooMany > 0 || late > 0) {
-      const freed = makeRoom(list, i, Math.max(tooMany, late), late > 0, plan, streamOf);
-      doomed += freed.runs;
-      at -= freed.bytes / plan.bytesPerMs;
+      const needMs = Math.max(tooMany, late);
+      at -= makeRoom(list, i, needMs, late > 0, plan, streamOf) / plan.bytesPerMs;
       if (at + run.bytesLeft / plan.bytesPerMs > run.deadlineMs - LATE_MARGIN_MS) {
         doom(run, stream);
-        doomed++;
         continue;
       }
     }
     at += run.bytesLeft / plan.bytesPerMs;
   }
-  return doomed;
 }
 
 /** How long a queue may stand before this key frame so that its group still fits behind it. */
@@ -72,11 +68,9 @@ function backlogMsMax(key: Run, stream: OutgoingStream, plan: Readonly<ShedPlan>
   return Math.max(budgetMs * PLAN_SHARE_MAX - growthMs, budgetMs * RESERVE_SHARE_MIN);
 }
 
-const freed = { runs: 0, bytes: 0 };
-
 /**
  * Dooms frames before list[at] until `needMs` is won: disposable ones, newest first, then the tails of earlier groups.
- * When `isVital` (list[at] is late otherwise) and that does not suffice, nothing is doomed in vain.
+ * When `isVital` (list[at] is late otherwise) and that does not suffice, nothing is doomed in vain. Returns bytes won.
  */
 function makeRoom(
   list: readonly Run[],
@@ -85,32 +79,26 @@ function makeRoom(
   isVital: boolean,
   plan: Readonly<ShedPlan>,
   streamOf: (stream: number) => OutgoingStream,
-): typeof freed {
+): number {
   const run = list[at] as Run;
   const needBytes = needMs * plan.bytesPerMs;
-  freed.runs = 0;
-  freed.bytes = 0;
-  if (run.isDisposable) return freed;
-  if (isVital && roomBefore(list, at, plan, run) < 0) return freed;
+  if (run.isDisposable) return 0;
+  if (isVital && roomBefore(list, at, plan, run) < 0) return 0;
   const groupAt = groupStart(list, at);
-  for (let i = at - 1; i >= 0 && freed.bytes < needBytes; i--) {
-    const victim = list[i] as Run;
-    if (isFree(victim, run) && victim.isDisposable) take(victim, streamOf);
+  let bytes = 0;
+  for (const onlyDisposable of [true, false]) {
+    for (let i = (onlyDisposable ? at : groupAt) - 1; i >= 0 && bytes < needBytes; i--) {
+      const victim = list[i] as Run;
+      if (!isFree(victim, run) || (onlyDisposable && !victim.isDisposable)) continue;
+      doom(victim, streamOf(victim.stream));
+      bytes += victim.bytesLeft;
+    }
   }
-  for (let i = groupAt - 1; i >= 0 && freed.bytes < needBytes; i--) {
-    const victim = list[i] as Run;
-    if (isFree(victim, run)) take(victim, streamOf);
-  }
-  return freed;
+  return bytes;
 }
 
 /** How early list[at] would be, in bytes, if all that may be doomed before it were; negative = late even so. */
-function roomBefore(
-  list: readonly Run[],
-  at: number,
-  plan: Readonly<ShedPlan>,
-  run: Run,
-): number {
+function roomBefore(list: readonly Run[], at: number, plan: Readonly<ShedPlan>, run: Run): number {
   const groupAt = groupStart(list, at);
   let bytes = plan.bytesAhead + run.bytesLeft;
   for (let i = 0; i < at; i++) {
@@ -133,12 +121,6 @@ function groupStart(list: readonly Run[], at: number): number {
 
 function isFree(victim: Run, run: Run): boolean {
   return !victim.isDoomed && !victim.hasBegun && victim.stream === run.stream;
-}
-
-function take(victim: Run, streamOf: (stream: number) => OutgoingStream): void {
-  doom(victim, streamOf(victim.stream));
-  freed.runs++;
-  freed.bytes += victim.bytesLeft;
 }
 
 function doom(run: Run, stream: OutgoingStream): void {

@@ -75,7 +75,8 @@ export class SharedDelay {
 
   #note(queue: SendQueue, queueMs: number): void {
     if (queue.sharedInterval === this.#id) {
-      if (queueMs < (this.#delays[queue.sharedAt] as number)) this.#delays[queue.sharedAt] = queueMs;
+      if (queueMs < (this.#delays[queue.sharedAt] as number))
+        this.#delays[queue.sharedAt] = queueMs;
       return;
     }
     if (this.#sessions === SESSIONS_MAX) return;

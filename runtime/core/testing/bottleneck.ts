@@ -49,7 +49,8 @@ export class VirtualClock {
     for (;;) {
       let child = 2 * i + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event))
+        child++;
       if (!isBefore(heap[child] as Event, last)) break;
       heap[i] = heap[child] as Event;
       i = child;
@@ -106,7 +107,8 @@ export class Link {
 
   /** Takes a packet of `udpBytes`; `deliver` runs when and if it arrives. */
   send(udpBytes: number, deliver: () => void): void {
-    const { rateBps = Number.POSITIVE_INFINITY, queueBytes = Number.POSITIVE_INFINITY } = this.options;
+    const { rateBps = Number.POSITIVE_INFINITY, queueBytes = Number.POSITIVE_INFINITY } =
+      this.options;
     const bytes = udpBytes + IP_UDP_BYTES;
     this.packets++;
     this.bytes += bytes;

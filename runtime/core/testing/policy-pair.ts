@@ -18,6 +18,9 @@ export interface ReceiverOptions {
 export const FAST_ACKS: ReceiverOptions = { ackDelayMs: 10, ackEveryPackets: 8 };
 export const PEER_ACKS: ReceiverOptions = { ackDelayMs: 500, ackEveryPackets: 32 };
 
+/** A link, or several in a row. */
+export type Pipe = Pick<Link, "send">;
+
 interface Fragment {
   readonly stream: number;
   readonly number: number;
@@ -58,8 +61,8 @@ export class PolicyNode {
 export class PolicyPair implements SendPort {
   readonly queue: SendQueue;
   readonly #node: PolicyNode;
-  readonly #forward: Link;
-  readonly #back: Link;
+  readonly #forward: Pipe;
+  readonly #back: Pipe;
   readonly #receiver: ReceiverOptions;
   readonly #onFragment: OnFragment;
   readonly #sending: number;
@@ -78,8 +81,8 @@ export class PolicyPair implements SendPort {
 
   constructor(
     node: PolicyNode,
-    forward: Link,
-    back: Link,
+    forward: Pipe,
+    back: Pipe,
     receiver: ReceiverOptions,
     onFragment: OnFragment,
   ) {

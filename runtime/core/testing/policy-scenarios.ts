@@ -46,8 +46,12 @@ export function runPair(hot: HotPath, scenario: PairScenario): PairFigures {
   const unlimited = { rateBpsInitial: 20e6, rateBpsMax: Number.POSITIVE_INFINITY };
   const node = new PolicyNode(clock, hot, unlimited);
   const video = new Video(clock, scenario.video);
-  const pair = new PolicyPair(node, forward, back, scenario.receiver ?? FAST_ACKS, (now, _, number) =>
-    video.handleFragment(now, number),
+  const pair = new PolicyPair(
+    node,
+    forward,
+    back,
+    scenario.receiver ?? FAST_ACKS,
+    (now, _, number) => video.handleFragment(now, number),
   );
   const endMs = scenario.seconds * 1000;
   video.start(0, endMs, (now: Ms, segment: QueuedSegment) => {
@@ -79,7 +83,12 @@ export function runPair(hot: HotPath, scenario: PairScenario): PairFigures {
 }
 
 /** 2 Mbit/s, 30 fps, RTT 100 ms, random loss both ways (research: transport.md §4). */
-export function lossScenario(seed: number, seconds: number, loss: number, deadlineMs: number): PairScenario {
+export function lossScenario(
+  seed: number,
+  seconds: number,
+  loss: number,
+  deadlineMs: number,
+): PairScenario {
   return {
     seed,
     seconds,
@@ -117,4 +126,3 @@ export function overloadScenario(
     },
   };
 }
-

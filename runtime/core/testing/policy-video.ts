@@ -73,7 +73,8 @@ export class Video {
     const at = this.#picture++ % o.groupFrames;
     const cycle = (o.disposable ?? 0) + 1;
     const isDisposable = at > 0 && (at - 1) % cycle !== 0;
-    const factor = o.disposable === undefined ? 1 : (1 + o.disposable * (o.disposableFactor ?? 1)) / cycle;
+    const factor =
+      o.disposable === undefined ? 1 : (1 + o.disposable * (o.disposableFactor ?? 1)) / cycle;
     const mean = o.bitsPerSecond / 8 / o.framesPerSecond;
     const unit = (mean * o.groupFrames) / (o.keyFactor + o.groupFrames - 1) / factor;
     if (at === 0) this.#emit(Priority.key, unit * factor * o.keyFactor, 0, send);
@@ -92,7 +93,8 @@ export class Video {
     const total = Math.ceil(bytes / MAX_BODY_BYTES);
     const sequence = this.#sequence++;
     const dependsOn = priority >= Priority.reference ? sequence - reference : 0;
-    if (priority === Priority.key || priority === Priority.reference) this.#lastReference = sequence;
+    if (priority === Priority.key || priority === Priority.reference)
+      this.#lastReference = sequence;
     const now = this.#clock.now;
     const first = this.#next;
     this.#next += total;
@@ -136,12 +138,17 @@ export class Video {
   }
 
   /** Pictures captured in [from, until): all, whole in time, and in time with all their references. */
-  score(from: number, until: number, deadlineMs: number): { all: number; inTime: number; playable: number } {
+  score(
+    from: number,
+    until: number,
+    deadlineMs: number,
+  ): { all: number; inTime: number; playable: number } {
     const playable = new Uint8Array(this.frames.length);
     const result = { all: 0, inTime: 0, playable: 0 };
     for (const frame of this.frames) {
       const isInTime = frame.wholeAt <= frame.capturedAt + deadlineMs;
-      const hasReferences = frame.dependsOn === 0 || playable[frame.sequence - frame.dependsOn] === 1;
+      const hasReferences =
+        frame.dependsOn === 0 || playable[frame.sequence - frame.dependsOn] === 1;
       if (isInTime && hasReferences) playable[frame.sequence] = 1;
       if (frame.priority < Priority.key) continue;
       if (frame.capturedAt < from || frame.capturedAt >= until) continue;
