@@ -47,6 +47,8 @@ export const FOOTAGE_480P: FootageModel = {
 };
 
 const CONFIG_BYTES = 40;
+/** Least body: what an FLV tag of AVC begins with. */
+const TAG_HEAD_BYTES = 5;
 const DISPOSABLE_EVERY = 3;
 
 /** A loop of `groups` groups of pictures after the model. */
@@ -99,7 +101,7 @@ const traceSchema = z.strictObject({
       z.strictObject({
         dtsMs: z.number().int().nonnegative(),
         kind: z.enum(KINDS as [keyof typeof FrameKind, ...(keyof typeof FrameKind)[]]),
-        bytes: z.number().int().min(CONFIG_BYTES).max(1_048_576),
+        bytes: z.number().int().min(TAG_HEAD_BYTES).max(1_048_576),
         ptsOffsetMs: z.number().int().default(0),
       }),
     )

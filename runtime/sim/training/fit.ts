@@ -3,7 +3,7 @@
  * to nothing. The same examples and seed give the same weights, to the bit.
  */
 import type { Prng } from "../../base/prng.ts";
-import { Network, type NetworkShape, weightCount } from "../../score/network.ts";
+import { keepMonotone, Network, type NetworkShape, weightCount } from "../../score/network.ts";
 
 /** Rows of inputs, one after the other, and what each row should give, 0 or 1. */
 export interface Examples {
@@ -34,6 +34,7 @@ export function fit(
   const network = new Network(shape);
   const weights = initialWeights(shape, random);
   const steps = options.epochs * Math.ceil(examples.count / options.batch);
+  keepMonotone(shape, weights);
   const adam = new Adam(weights, options, steps);
   const order = Uint32Array.from({ length: examples.count }, (_, i) => i);
   const gradient = new Float64Array(weights.length);
@@ -48,6 +49,7 @@ export function fit(
         network.gradient(weights, inputs, examples.targets[row] as number, gradient);
       }
       adam.step(gradient, 1 / batch.length);
+      keepMonotone(shape, weights);
     }
   }
   return Float32Array.from(weights);
@@ -66,6 +68,10 @@ function initialWeights({ inputs, hidden }: NetworkShape, random: Prng): Float64
   };
   for (let h = 0; h < hidden; h++) fill(h * (inputs + 1), inputs);
   fill(hidden * (inputs + 1), hidden === 0 ? inputs : hidden);
+  /* Turned around so that clamping the output's weights leaves none of them dead. */
+  for (let i = hidden * (inputs + 1); i < weights.length && hidden > 0; i++) {
+    weights[i] = Math.abs(weights[i] as number);
+  }
   return weights;
 }
 

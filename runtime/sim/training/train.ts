@@ -19,7 +19,7 @@ export interface TrainOptions {
   readonly epochs: number;
 }
 
-export const TRAIN_DEFAULTS: TrainOptions = { seed: 1, rooms: 300, seconds: 90, epochs: 8 };
+export const TRAIN_DEFAULTS: TrainOptions = { seed: 1, rooms: 200, seconds: 60, epochs: 8 };
 
 export interface Trained {
   readonly mlp: Float32Array;
