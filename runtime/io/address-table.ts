@@ -1,7 +1,8 @@
 /**
- * One Address object per remote address, made once instead of once a datagram. The IPv4 part of a v4-mapped IPv6
- * address (RFC 4291 §2.5.5.2) is taken out, so a host is the same whichever socket family saw it. The table is a
- * cache: when it is full it starts over, and addresses held elsewhere stay good because they compare by value.
+ * One Address object per remote address, made once instead of once a datagram. The IPv4 part of a
+ * v4-mapped IPv6 address (RFC 4291 §2.5.5.2) is taken out, so a host is the same whichever socket
+ * family saw it. The table is a cache: when it is full it starts over, and addresses held elsewhere
+ * stay good because they compare by value.
  */
 import type { Address } from "../wire/address.ts";
 

@@ -1,4 +1,7 @@
-/** The one place that reads the operating system's clock. Everything else is handed a `Clock` or a time. */
+/**
+ * The one place that reads the operating system's clock. Everything else is handed a `Clock` or a
+ * time.
+ */
 import { type Ms, ms } from "../base/time.ts";
 
 export interface Clock {

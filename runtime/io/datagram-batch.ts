@@ -1,7 +1,7 @@
 /**
- * Datagrams on their way to the system: each one's head and payload are copied behind each other into a place of a
- * fixed buffer, so that the node's memory may change as soon as `add` returns. Places and their views are reused; a
- * batch in steady use allocates nothing.
+ * Datagrams on their way to the system: each one's head and payload are copied behind each other
+ * into a place of a fixed buffer, so that the node's memory may change as soon as `add` returns.
+ * Places and their views are reused; a batch in steady use allocates nothing.
  */
 import { assert } from "../base/assert.ts";
 import type { HotPath } from "../core/hot-path.ts";

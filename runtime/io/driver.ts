@@ -1,8 +1,8 @@
 /**
- * The one run loop of real nodes: datagrams, timeouts and commands go in, and after each the node is drained into a
- * batch that leaves at the end of the burst that woke it. Events are handed on only after the node is drained,
- * because their handlers may call the node again. Nothing that a datagram does can stop the loop: an error is
- * reported and the loop goes on.
+ * The one run loop of real nodes: datagrams, timeouts and commands go in, and after each the node
+ * is drained into a batch that leaves at the end of the burst that woke it. Events are handed on
+ * only after the node is drained, because their handlers may call the node again. Nothing that a
+ * datagram does can stop the loop: an error is reported and the loop goes on.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
@@ -28,7 +28,9 @@ export interface RunOptions<Event> {
 export interface RunningNode {
   /** To be called after every command: sends what it caused and sets the timer anew. */
   wake(): void;
-  /** Sends what the node still has to say, then closes the socket. Calling it again does nothing. */
+  /**
+   * Sends what the node still has to say, then closes the socket. Calling it again does nothing.
+   */
   stop(): void;
 }
 
@@ -36,12 +38,17 @@ export function runNode<Event>(options: RunOptions<Event>): RunningNode {
   return new Loop(options);
 }
 
-/** Timeouts handled without a look at the sockets; a node due for longer is called again after one. */
+/**
+ * Timeouts handled without a look at the sockets; a node due for longer is called again after one.
+ */
 const TIMEOUTS_PER_WAKE = 8;
 /** `setTimeout` takes whole milliseconds, and its longest is 2^31−1 (about 24 days). */
 const TIMER_MS_MIN = 1;
 const TIMER_MS_MAX = 0x7fff_ffff;
-/** A node that throws on a timeout is asked again after this long, so that a bug does not take the processor. */
+/**
+ * A node that throws on a timeout is asked again after this long, so that a bug does not take the
+ * processor.
+ */
 const ERROR_PAUSE_MS = 50;
 const TIMEOUT: Input = { kind: "timeout" };
 /** A deadline this much earlier than the armed timer is not worth setting it anew. */
@@ -106,7 +113,9 @@ class Loop<Event> implements RunningNode {
     return isFine;
   }
 
-  /** Takes everything the node has to say; then lets the events act, and again, until it is silent. */
+  /**
+   * Takes everything the node has to say; then lets the events act, and again, until it is silent.
+   */
   #drain(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;

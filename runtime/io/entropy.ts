@@ -1,6 +1,7 @@
 /**
- * Unpredictable randomness for real nodes: connection ids and the cookies' secret come from it. Drawn from the system
- * in blocks, because a call for four bytes costs a hundred times what four bytes of a block cost.
+ * Unpredictable randomness for real nodes: connection ids and the cookies' secret come from it.
+ * Drawn from the system in blocks, because a call for four bytes costs a hundred times what four
+ * bytes of a block cost.
  */
 import type { Random } from "../base/prng.ts";
 

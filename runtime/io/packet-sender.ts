@@ -1,7 +1,7 @@
 /**
- * Puts batches through a `sendMany` that may take only the first few of what it is given, and keeps the rest in
- * order: bounded, oldest first, newest dropped. Apart from the socket so that a full send buffer, which a loopback
- * never shows, can be tested.
+ * Puts batches through a `sendMany` that may take only the first few of what it is given, and keeps
+ * the rest in order: bounded, oldest first, newest dropped. Apart from the socket so that a full
+ * send buffer, which a loopback never shows, can be tested.
  */
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";
@@ -9,7 +9,9 @@ import { BACKLOG_DATAGRAMS_MAX, isNewsOfEarlier, type UdpCounters } from "./udp.
 
 /** The sending side of Bun's unconnected UDP socket. */
 export interface ManySender {
-  /** Packets as data, port, address, data, … Returns how many were taken; may throw for the first. */
+  /**
+   * Packets as data, port, address, data, … Returns how many were taken; may throw for the first.
+   */
   sendMany(packets: readonly (Uint8Array | number | string)[]): number;
   /** False when the send buffer is full; throws what the system says. */
   send(data: Uint8Array, port: number, ip: string): boolean;
@@ -57,7 +59,10 @@ export class PacketSender {
     this.#backlog = this.#backlog.slice(sent);
   }
 
-  /** Sends or counts as refused from the first on; returns how many are dealt with before the buffer was full. */
+  /**
+   * Sends or counts as refused from the first on; returns how many are dealt with before the buffer
+   * was full.
+   */
   #sendAll(packets: (Uint8Array | number | string)[]): number {
     const total = packets.length / 3;
     let done = this.#sendSome(packets);
@@ -71,7 +76,10 @@ export class PacketSender {
     return done;
   }
 
-  /** How many the system took at once; 0 also when it would not hear of the first, which `#sendOne` finds out. */
+  /**
+   * How many the system took at once; 0 also when it would not hear of the first, which `#sendOne`
+   * finds out.
+   */
   #sendSome(packets: readonly (Uint8Array | number | string)[]): number {
     if (packets.length === 0) return 0;
     try {

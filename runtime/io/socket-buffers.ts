@@ -1,7 +1,7 @@
 /**
- * Sizes of a socket's kernel buffers, set through `setsockopt` where Bun offers no way of its own. Linux gives
- * 212,992 B by default, which holds 256 datagrams of any size: a burst of a thousand loses most of itself. Failing is
- * no error: the socket works, it only drops earlier.
+ * Sizes of a socket's kernel buffers, set through `setsockopt` where Bun offers no way of its own.
+ * Linux gives 212,992 B by default, which holds 256 datagrams of any size: a burst of a thousand
+ * loses most of itself. Failing is no error: the socket works, it only drops earlier.
  */
 export interface SocketBufferSizes {
   /** Wanted size, bytes; the system may give less (`net.core.rmem_max`, `wmem_max`). */

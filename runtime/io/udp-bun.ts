@@ -1,7 +1,8 @@
 /**
- * UDP through `Bun.udpSocket`. Its `sendMany` is one `sendmmsg` a batch (about 2 µs a datagram). It may take only a
- * part: because the send buffer is full, which `drain` ends, or because the next datagram is one the system refuses
- * (an earlier one met a closed port, no route to its address), which only trying again tells apart.
+ * UDP through `Bun.udpSocket`. Its `sendMany` is one `sendmmsg` a batch (about 2 µs a datagram). It
+ * may take only a part: because the send buffer is full, which `drain` ends, or because the next
+ * datagram is one the system refuses (an earlier one met a closed port, no route to its address),
+ * which only trying again tells apart.
  */
 import type { Address } from "../wire/address.ts";
 import { AddressTable, systemAddress } from "./address-table.ts";

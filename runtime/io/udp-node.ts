@@ -1,6 +1,7 @@
 /**
- * UDP through `node:dgram`, for Node; Bun has it too, which lets one suite test both. One call a datagram; its bytes
- * must stay as they are until the callback says they have left, so they travel in buffers of a bounded pool.
+ * UDP through `node:dgram`, for Node; Bun has it too, which lets one suite test both. One call a
+ * datagram; its bytes must stay as they are until the callback says they have left, so they travel
+ * in buffers of a bounded pool.
  */
 import { createSocket, type Socket } from "node:dgram";
 import type { Address } from "../wire/address.ts";
@@ -16,7 +17,10 @@ import {
   type UdpSocket,
 } from "./udp.ts";
 
-/** Tries more for a datagram that met news of an earlier one; by the next try there may be news of a further one. */
+/**
+ * Tries more for a datagram that met news of an earlier one; by the next try there may be news of a
+ * further one.
+ */
 const RETRIES_MAX = 3;
 
 /** Rejects with the system's error (address in use, not available here, no permission). */

@@ -1,7 +1,8 @@
 /**
- * What the run loop asks of a UDP socket, whoever provides it. Sending is batched, because one system call for sixty
- * datagrams costs little more than one for one. A send never fails towards the caller: UDP may lose anything, so what
- * the system refuses is counted and forgotten, and the protocol above finds out as it does for any other loss.
+ * What the run loop asks of a UDP socket, whoever provides it. Sending is batched, because one
+ * system call for sixty datagrams costs little more than one for one. A send never fails towards
+ * the caller: UDP may lose anything, so what the system refuses is counted and forgotten, and the
+ * protocol above finds out as it does for any other loss.
  */
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";
@@ -11,11 +12,13 @@ export interface UdpSocket {
   readonly localAddress: Address;
   readonly counters: UdpCounters;
   /**
-   * Sends the batch's datagrams in order and empties the batch. What the system does not take now is kept, at most
-   * `BACKLOG_DATAGRAMS_MAX`, and sent before anything newer once there is room.
+   * Sends the batch's datagrams in order and empties the batch. What the system does not take now
+   * is kept, at most `BACKLOG_DATAGRAMS_MAX`, and sent before anything newer once there is room.
    */
   send(batch: DatagramBatch): void;
-  /** Whom to tell of datagrams and errors. Datagrams that come before this is called are dropped. */
+  /**
+   * Whom to tell of datagrams and errors. Datagrams that come before this is called are dropped.
+   */
   onDatagrams(handler: DatagramHandler): void;
   /** Closes at once; what is still kept is not sent. Calling it again does nothing. */
   close(): void;
@@ -41,8 +44,9 @@ export interface UdpCounters {
 export const BACKLOG_DATAGRAMS_MAX = 1024;
 
 /**
- * Whether the system speaks of an earlier datagram, whose receiver's host answered by ICMP. On Linux with IP_RECVERR
- * (ip(7)), which Bun sets, such news fails the *next* send, to whomever that goes: it deserves another try.
+ * Whether the system speaks of an earlier datagram, whose receiver's host answered by ICMP. On
+ * Linux with IP_RECVERR (ip(7)), which Bun sets, such news fails the *next* send, to whomever that
+ * goes: it deserves another try.
  */
 export function isNewsOfEarlier(error: unknown): boolean {
   const code = (error as { readonly code?: unknown } | null | undefined)?.code;

@@ -1,8 +1,9 @@
 /**
- * The simulator's agenda: what happens when, in order of time and, at one time, in order of filing. Nearly all events
- * lie within two seconds of now (packets in flight, timers), so they wait in the buckets of a wheel and only the
- * bucket that is being played is kept sorted; what lies further off waits in a heap. All in typed arrays: a million
- * events a second pass through here, and none makes an object.
+ * The simulator's agenda: what happens when, in order of time and, at one time, in order of filing.
+ * Nearly all events lie within two seconds of now (packets in flight, timers), so they wait in the
+ * buckets of a wheel and only the bucket that is being played is kept sorted; what lies further off
+ * waits in a heap. All in typed arrays: a million events a second pass through here, and none makes
+ * an object.
  *
  *   near: heap of the bucket at hand    wheel: lists by 1/8 ms, 2 s ahead    far: heap of the rest
  */

@@ -1,7 +1,7 @@
 /**
- * Frames for the simulator's publishers: sizes and times as real footage has them, contents a checker can tell apart.
- * Either made by a seeded model (a key frame each group, smaller frames between, audio all along) or played from a
- * trace, JSON with the frames of one loop.
+ * Frames for the simulator's publishers: sizes and times as real footage has them, contents a
+ * checker can tell apart. Either made by a seeded model (a key frame each group, smaller frames
+ * between, audio all along) or played from a trace, JSON with the frames of one loop.
  */
 import { z } from "zod";
 import { Prng } from "../base/prng.ts";
@@ -121,7 +121,9 @@ export function parseTrace(json: unknown): Trace {
   return { loopMs, frames: frames.map((frame) => ({ ...frame, kind: FrameKind[frame.kind] })) };
 }
 
-/** Plays a trace in a loop: frame i of the stream, for i from 0. Bodies differ from frame to frame. */
+/**
+ * Plays a trace in a loop: frame i of the stream, for i from 0. Bodies differ from frame to frame.
+ */
 export class Footage {
   readonly #trace: Trace;
   /** Frames repeated in each loop but the first: all but the configurations. */
@@ -162,8 +164,8 @@ export class Footage {
 }
 
 /**
- * A tag body that begins as FLV's do (Adobe FLV specification v10.1, E.4.2 and E.4.3: AVC and AAC) and goes on with
- * bytes that are this frame's own.
+ * A tag body that begins as FLV's do (Adobe FLV specification v10.1, E.4.2 and E.4.3: AVC and AAC)
+ * and goes on with bytes that are this frame's own.
  */
 function bodyOf(frame: TraceFrame, number: number, seed: number): Uint8Array {
   const body = new Uint8Array(frame.bytes);

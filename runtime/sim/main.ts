@@ -1,6 +1,6 @@
 /**
- * `npm run sim`: runs a scenario and prints its report. Options and seed are printed before anything runs, so that a
- * failing run can be had again.
+ * `npm run sim`: runs a scenario and prints its report. Options and seed are printed before
+ * anything runs, so that a failing run can be had again.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -32,7 +32,9 @@ interface Flags {
 const SCORERS = ["mlp", "linear", "rtt", "random"];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-/** Memory of the hot path: what everybody shares, and what each viewer's sessions and stores take. */
+/**
+ * Memory of the hot path: what everybody shares, and what each viewer's sessions and stores take.
+ */
 const MEMORY_MIB_SHARED = 48;
 const MEMORY_MIB_PER_VIEWER = 0.1;
 const MEMORY_MIB_MAX = 1024;

@@ -1,6 +1,6 @@
 /**
- * A simulated node's own clock: right in nothing but its direction. Nodes see only this one; the world's time is for
- * the checkers.
+ * A simulated node's own clock: right in nothing but its direction. Nodes see only this one; the
+ * world's time is for the checkers.
  */
 import { type Ms, ms } from "../base/time.ts";
 

@@ -7,7 +7,10 @@ import { summaryText } from "./report/summary.ts";
 import { runScenario } from "./run.ts";
 import { parseScenario } from "./scenario/load.ts";
 
-/* Seconds of virtual time are a fraction of that in real time, but not on a machine with much else to do. */
+/*
+ * Seconds of virtual time are a fraction of that in real time, but not on a machine with much else
+ * to do.
+ */
 setDefaultTimeout(60_000);
 
 const base = {

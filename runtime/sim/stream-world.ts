@@ -1,6 +1,7 @@
 /**
- * A whole stream in one call: publisher → edge → viewers on named links, in virtual time, every frame that was
- * published and played written down. The tests of the roles stand on it; a scenario needs more and has its own.
+ * A whole stream in one call: publisher → edge → viewers on named links, in virtual time, every
+ * frame that was published and played written down. The tests of the roles stand on it; a scenario
+ * needs more and has its own.
  */
 import type { HotPath } from "../core/hot-path.ts";
 import type { EdgeEvent, PeerEvent, PeerOptions, PublisherEvent } from "../node/api.ts";
@@ -158,7 +159,9 @@ export class StreamWorld {
     this.#isPublishing = false;
   }
 
-  /** The encoder starts over: the same footage from its beginning, with other bytes, in a new epoch. */
+  /**
+   * The encoder starts over: the same footage from its beginning, with other bytes, in a new epoch.
+   */
   startOver(): void {
     this.#run++;
     this.#footage = this.#newFootage();

@@ -15,7 +15,10 @@ import {
 } from "./stream-world.ts";
 import type { WorldNode } from "./world.ts";
 
-/* Seconds of virtual time are a fraction of that in real time, but not on a machine with much else to do. */
+/*
+ * Seconds of virtual time are a fraction of that in real time, but not on a machine with much else
+ * to do.
+ */
 setDefaultTimeout(60_000);
 
 /** Until the nodes have met, before anything is published. */
@@ -57,7 +60,10 @@ function publishedOf(stream: StreamWorld, run = 0): string[] {
     .map(({ digest }) => digest);
 }
 
-/** Every published frame of a run from the first one the viewer has on: the same bytes, in order, none missing. */
+/**
+ * Every published frame of a run from the first one the viewer has on: the same bytes, in order,
+ * none missing.
+ */
 function expectAll(stream: StreamWorld, played: readonly PlayedFrame[], run = 0): void {
   const got = framesOf(played);
   const all = publishedOf(stream, run);
@@ -183,7 +189,10 @@ describe("in bad weather", () => {
   });
 
   test("damaged and cut datagrams spoil no more than the frames they belong to", () => {
-    /* A real network's UDP checksum stops all but one in 65,536 of these; nothing else looks into bodies so far. */
+    /*
+     * A real network's UDP checksum stops all but one in 65,536 of these; nothing else looks into
+     * bodies so far.
+     */
     const link = both({ delayMs: 20, corruptRate: 0.02 });
     const stream = live({ link }, 15);
     const { played, events } = logOf(stream);

@@ -1,7 +1,8 @@
 /**
- * The world the simulator runs nodes in: one virtual time, one network, one agenda. Nodes are driven through the same
- * contract as by the real run loop (io/driver.ts): an input, then drained, then left alone until the timeout they named
- * or the next datagram. Everything random comes from one seed, so a run can be had again to the byte.
+ * The world the simulator runs nodes in: one virtual time, one network, one agenda. Nodes are
+ * driven through the same contract as by the real run loop (io/driver.ts): an input, then drained,
+ * then left alone until the timeout they named or the next datagram. Everything random comes from
+ * one seed, so a run can be had again to the byte.
  */
 import { assert } from "../base/assert.ts";
 import { Prng } from "../base/prng.ts";
@@ -12,7 +13,10 @@ import { EventQueue } from "./event-queue.ts";
 import { type Host, type HostSpec, Network } from "./network/network.ts";
 import { type ClockModel, NodeClock, randomClock } from "./node-clock.ts";
 
-/** Kinds of event beside the network's: a node's timeout (argument: host), an action (argument: its number). */
+/**
+ * Kinds of event beside the network's: a node's timeout (argument: host), an action (argument: its
+ * number).
+ */
 const WorldEvent = { timeout: 3, action: 4 } as const;
 
 /** A node that is due again at once this often in a row, without time passing, is broken. */
@@ -43,7 +47,10 @@ export interface WorldNode<N extends Node<unknown> = Node<unknown>> {
   readonly node: N | undefined;
   /** Gives the node a command at the present time, and what it asks for is done. */
   command<T>(action: (node: N, now: Ms) => T): T;
-  /** Takes the node off the network. `close` lets it free what it holds; its last words leave only when `isSilent` is false. */
+  /**
+   * Takes the node off the network. `close` lets it free what it holds; its last words leave only
+   * when `isSilent` is false.
+   */
   stop(close: (node: N, now: Ms) => void, isSilent: boolean): void;
   /** Puts a new node in the stopped one's place, at the same address. */
   restart(): void;
@@ -228,7 +235,10 @@ class Slot implements WorldNode {
     return this.#localMs;
   }
 
-  /** As the real loop does: all transmits first, then the events, whose handlers may command this node or others. */
+  /**
+   * As the real loop does: all transmits first, then the events, whose handlers may command this
+   * node or others.
+   */
   #drain(now: number): void {
     if (this.#isDraining) return;
     this.#isDraining = true;

@@ -1,6 +1,6 @@
 /**
- * A program for udp-node.test.ts: two sockets exchange datagrams on whatever runtime runs it, and what came of it is
- * printed as one line of JSON.
+ * A program for udp-node.test.ts: two sockets exchange datagrams on whatever runtime runs it, and
+ * what came of it is printed as one line of JSON.
  */
 import { bindUdp } from "../bind-udp.ts";
 import { DatagramBatch } from "../datagram-batch.ts";

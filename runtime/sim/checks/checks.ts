@@ -1,6 +1,6 @@
 /**
- * What must be true of every run, whatever its figures: held against the world, not against what nodes say. Each looks at
- * the simulation from outside and gives one line.
+ * What must be true of every run, whatever its figures: held against the world, not against what
+ * nodes say. Each looks at the simulation from outside and gives one line.
  */
 import type { Link } from "../network/link.ts";
 import { HostRole, ROLES } from "../network/network.ts";
@@ -11,7 +11,9 @@ type Verdict = Report["checks"][number];
 
 /** Nobody may be without a frame for longer while the edge and the publisher are up, ms. */
 const SILENCE_MS_MAX = 10_000;
-/** What a node may keep: the edge its retention and a group of 12 s, all others share those bytes. */
+/**
+ * What a node may keep: the edge its retention and a group of 12 s, all others share those bytes.
+ */
 const KEPT_MS = 20_000;
 const KEPT_SLACK_BYTES = 4 << 20;
 /** After everybody has gone the network must be silent within this. */
@@ -43,7 +45,9 @@ export function checkNoStarvation({ watchers, scenario, tallies }: Simulation): 
   return { name: "no starvation", ok, detail };
 }
 
-/** Every packet offered to a link was passed, lost, dropped or swallowed; and none is counted twice. */
+/**
+ * Every packet offered to a link was passed, lost, dropped or swallowed; and none is counted twice.
+ */
 export function checkConservation({ world, watchers, edge, publisher }: Simulation): Verdict {
   const { network } = world;
   const links = [...watchers.map(({ node }) => node), edge, publisher].flatMap(({ host }) => [
@@ -101,7 +105,10 @@ export function checkLayers(feeds: number, tooDeep: number): Verdict {
   };
 }
 
-/** When all have left, nothing moves any more and nothing is kept. To be called `QUIET_MS` after they went. */
+/**
+ * When all have left, nothing moves any more and nothing is kept. To be called `QUIET_MS` after
+ * they went.
+ */
 export function checkQuiescence(simulation: Simulation, edgeBytesAtLeave: number): Verdict {
   const { world, hot, edge } = simulation;
   const inFlight = world.network.packetsInFlight;

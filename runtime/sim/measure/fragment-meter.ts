@@ -1,6 +1,7 @@
 /**
- * Which fragments have reached each viewer before, by the world's eye: what comes a second time was sent in vain. Numbers
- * further back than the window count as fresh; so does a new epoch, which begins at 0.
+ * Which fragments have reached each viewer before, by the world's eye: what comes a second time was
+ * sent in vain. Numbers further back than the window count as fresh; so does a new epoch, which
+ * begins at 0.
  */
 import {
   BUNDLE_ITEM_BYTES,

@@ -1,4 +1,7 @@
-/** Millions of times in ms, kept as counts per millisecond: percentiles to 1 ms, mean and greatest exactly. */
+/**
+ * Millions of times in ms, kept as counts per millisecond: percentiles to 1 ms, mean and greatest
+ * exactly.
+ */
 
 /** Longer ones share the last bin; their greatest is still exact. */
 const BINS = 60_000;

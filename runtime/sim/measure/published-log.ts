@@ -1,6 +1,7 @@
 /**
- * Everything that was published, as the checkers know it: media frames numbered in the order in which the publisher took
- * them. Configurations and metadata, which are sent again with each group, are known but not numbered.
+ * Everything that was published, as the checkers know it: media frames numbered in the order in
+ * which the publisher took them. Configurations and metadata, which are sent again with each group,
+ * are known but not numbered.
  */
 import { FrameKind, type MediaFrame } from "../../wire/frame.ts";
 
@@ -57,12 +58,17 @@ export class PublishedLog {
     return this.#media[number];
   }
 
-  /** Configurations and metadata are found by their kind alone: a repeated one has the time of its group. */
+  /**
+   * Configurations and metadata are found by their kind alone: a repeated one has the time of its
+   * group.
+   */
   find(epoch: number, kind: FrameKind, dtsMs: number): Published | undefined {
     return this.#epochs.get(epoch)?.get(keyOf(kind, dtsMs));
   }
 
-  /** The next frame of the same track and epoch after `number`, or undefined when there is none yet. */
+  /**
+   * The next frame of the same track and epoch after `number`, or undefined when there is none yet.
+   */
   nextInTrack(number: number): Published | undefined {
     for (let i = number + 1; i < this.#media.length; i++) {
       const next = this.#media[i] as Published;

@@ -1,6 +1,7 @@
 /**
- * Who pushes which sub-stream to whom, as the network sees it: for each viewer and sub-stream the host from which the last
- * pushed fragment came. From it: who acts as a super node, and how deep the tree is.
+ * Who pushes which sub-stream to whom, as the network sees it: for each viewer and sub-stream the
+ * host from which the last pushed fragment came. From it: who acts as a super node, and how deep
+ * the tree is.
  */
 import { FRAGMENT_HEADER_BYTES, NUMBERED_BYTES, u32 } from "../../wire/packet.ts";
 
@@ -71,8 +72,9 @@ export class PushTree {
   }
 
   /**
-   * How many (viewer, sub-stream) feeds there are, and how many of them come by way of two peers or more. A host that is
-   * not fed a sub-stream itself at present is taken to pass on what it has pulled.
+   * How many (viewer, sub-stream) feeds there are, and how many of them come by way of two peers or
+   * more. A host that is not fed a sub-stream itself at present is taken to pass on what it has
+   * pulled.
    */
   depth(now: number, edge: number): { readonly feeds: number; readonly tooDeep: number } {
     let feeds = 0;

@@ -1,4 +1,7 @@
-/** What all viewers together have lived through, over the whole run or a part of it. Definitions: docs/SIMULATOR.md. */
+/**
+ * What all viewers together have lived through, over the whole run or a part of it. Definitions:
+ * docs/SIMULATOR.md.
+ */
 import { Histogram } from "./histogram.ts";
 
 export class Tally {

@@ -7,7 +7,10 @@ import { ViewerMeter } from "./viewer-meter.ts";
 const EPOCH = 7;
 const DELAY_MS = 500;
 
-/** Picture every 40 ms, sound every 20, from time 0, one epoch; played after `DELAY_MS` unless told otherwise. */
+/**
+ * Picture every 40 ms, sound every 20, from time 0, one epoch; played after `DELAY_MS` unless told
+ * otherwise.
+ */
 class Bench {
   readonly log = new PublishedLog();
   readonly tallies = new Tallies(2000);

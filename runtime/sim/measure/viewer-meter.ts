@@ -1,6 +1,6 @@
 /**
- * One viewer's figures, from what its node hands on and what was published, by the world's clock. It knows nothing of what
- * the node says of itself.
+ * One viewer's figures, from what its node hands on and what was published, by the world's clock.
+ * It knows nothing of what the node says of itself.
  */
 import { FrameKind, type MediaFrame } from "../../wire/frame.ts";
 import type { Published, PublishedLog } from "./published-log.ts";
@@ -10,7 +10,10 @@ import type { Tallies } from "./tally.ts";
 const STALL_MS_MIN = 100;
 /** Whoever was here this long without a frame has starved. */
 const STARVED_MS = 5000;
-/** Words at each end of a body that are compared for every frame; one frame in `WHOLE_EVERY` is compared whole. */
+/**
+ * Words at each end of a body that are compared for every frame; one frame in `WHOLE_EVERY` is
+ * compared whole.
+ */
 const ENDS_BYTES = 16;
 const WHOLE_EVERY = 64;
 
@@ -133,7 +136,9 @@ export class ViewerMeter {
     }
   }
 
-  /** `next` was due a frame's time after the last one of its track; the track moved on only `now`. */
+  /**
+   * `next` was due a frame's time after the last one of its track; the track moved on only `now`.
+   */
   #countStall(track: Track, next: Published, now: number): void {
     const lastDts = this.#log.at(track.number)?.frame.dtsMs ?? next.frame.dtsMs;
     const dueMs = track.atMs + next.frame.dtsMs - lastDts;

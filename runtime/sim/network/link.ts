@@ -1,17 +1,23 @@
 /**
- * One direction of a link: a rate with a byte queue before it, loss, delay. A packet comes out at a time, twice,
- * damaged, or not at all. Each direction is a `Link` of its own with its own state; access links belong to a host,
- * paths to a pair of regions. What a model leaves out does not happen.
+ * One direction of a link: a rate with a byte queue before it, loss, delay. A packet comes out at a
+ * time, twice, damaged, or not at all. Each direction is a `Link` of its own with its own state;
+ * access links belong to a host, paths to a pair of regions. What a model leaves out does not
+ * happen.
  */
 import type { Prng } from "../../base/prng.ts";
 
-/** No loss at random; each packet by itself; or in bursts (Gilbert 1960, Elliott 1963), stepping once a packet. */
+/**
+ * No loss at random; each packet by itself; or in bursts (Gilbert 1960, Elliott 1963), stepping
+ * once a packet.
+ */
 export type LossModel =
   | { readonly kind: "none" }
   | { readonly kind: "iid"; readonly rate: number }
   | {
       readonly kind: "bursts";
-      /** Chances per packet to go from good to bad and back. Mean burst = 1 / `badToGood` packets. */
+      /**
+       * Chances per packet to go from good to bad and back. Mean burst = 1 / `badToGood` packets.
+       */
       readonly goodToBad: number;
       readonly badToGood: number;
       /** Loss in each state. */
@@ -24,7 +30,10 @@ export interface LinkModel {
   readonly delayMs: number;
   /** Mean of the exponential extra delay of each packet, ms; at most ten times that. */
   readonly jitterMs: number;
-  /** Packets come out in the order they went in, as they do from one queue; without it jitter reorders. */
+  /**
+   * Packets come out in the order they went in, as they do from one queue; without it jitter
+   * reorders.
+   */
   readonly keepsOrder: boolean;
   readonly loss: LossModel;
   /** Share of packets held back by up to `reorderMs`, out of any order. */

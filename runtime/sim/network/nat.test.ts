@@ -37,7 +37,10 @@ class Bench {
     return host;
   }
 
-  /** What `to` hears of a datagram sent now: the sender's address, or undefined when it does not come. */
+  /**
+   * What `to` hears of a datagram sent now: the sender's address, or undefined when it does not
+   * come.
+   */
   write(from: Host, to: Address): Address | undefined {
     const place = { headPtr: hot.headerArenaPtr, headLength: 9, slot: 0 };
     this.network.send(this.now, from, { kind: "transmit", to: { ...to }, ...place });
@@ -79,7 +82,10 @@ describe("a NAT", () => {
       const inner = bench.host(1, kind);
       const server = bench.host(2, "open");
       const stranger = bench.host(3, "open");
-      /* A neighbour behind a symmetric router writes from another port than the one `inner` wrote to. */
+      /*
+       * A neighbour behind a symmetric router writes from another port than the one `inner` wrote
+       * to.
+       */
       const neighbour = bench.host(4, "symmetric");
       const neighbourAtServer = bench.write(neighbour, server.address) as Address;
       const outer = bench.write(inner, server.address) as Address;

@@ -1,7 +1,8 @@
 /**
- * A home router that shares one outer address: what it makes of outgoing datagrams (mapping) and which incoming ones
- * it lets through (filtering), by the classic kinds (RFC 3489 §5; in the words of RFC 4787, endpoint-independent
- * mapping for the cones and address-and-port-dependent for the symmetric).
+ * A home router that shares one outer address: what it makes of outgoing datagrams (mapping) and
+ * which incoming ones it lets through (filtering), by the classic kinds (RFC 3489 §5; in the words
+ * of RFC 4787, endpoint-independent mapping for the cones and address-and-port-dependent for the
+ * symmetric).
  *
  *   kind             outer port for            lets in from
  *   open             itself, no router         anyone
@@ -16,7 +17,10 @@ import type { AddressBook, SimAddress } from "./sim-address.ts";
 export const NAT_KINDS = ["open", "fullCone", "restricted", "portRestricted", "symmetric"] as const;
 export type NatKind = (typeof NAT_KINDS)[number];
 
-/** A mapping unused for this long is forgotten (RFC 4787 §4.3 asks for 120 s; many routers give 30 to 60). */
+/**
+ * A mapping unused for this long is forgotten (RFC 4787 §4.3 asks for 120 s; many routers give 30
+ * to 60).
+ */
 export const MAPPING_MS = 60_000;
 const FIRST_PORT = 20_000;
 

@@ -1,7 +1,8 @@
 /**
- * The virtual network: hosts with addresses, each with an access link up and one down, and paths between their regions.
- * It owns no time of its own: `send` and `handleEvent` file what comes next in the world's event queue. A packet is a few
- * numbers in typed arrays from the sender's transmit to the receiver's datagram.
+ * The virtual network: hosts with addresses, each with an access link up and one down, and paths
+ * between their regions. It owns no time of its own: `send` and `handleEvent` file what comes next
+ * in the world's event queue. A packet is a few numbers in typed arrays from the sender's transmit
+ * to the receiver's datagram.
  *
  *   sender ──NAT──up──► path(region, region) ──► arrival ──down──NAT──► delivery
  *
@@ -60,7 +61,10 @@ export interface Host {
   readonly hot: HotPath;
   readonly role: HostRole;
   readonly nat: Nat | undefined;
-  /** IP bytes offered by the node and handed to it, and those of them in packets that carry no media. */
+  /**
+   * IP bytes offered by the node and handed to it, and those of them in packets that carry no
+   * media.
+   */
   bytesOut: number;
   controlBytesOut: number;
   bytesIn: number;
@@ -95,13 +99,18 @@ interface Path {
 
 export class Network {
   readonly hosts: Host[] = [];
-  /** Packets to addresses nobody has, to hosts that do not listen, and those a NAT did not let in. */
+  /**
+   * Packets to addresses nobody has, to hosts that do not listen, and those a NAT did not let in.
+   */
   packetsUnroutable = 0;
   packetsUnheard = 0;
   packetsFiltered = 0;
   /** IP bytes offered, by role of sender × 3 + role of receiver, lost ones included. */
   readonly bytesByRoles = new Float64Array(ROLES * ROLES);
-  /** IP bytes of media handed to peers, by role of the sender × 4 + phase (docs/WIRE.md, fragment header). */
+  /**
+   * IP bytes of media handed to peers, by role of the sender × 4 + phase (docs/WIRE.md, fragment
+   * header).
+   */
   readonly mediaBytesToPeers = new Float64Array(ROLES * PHASES);
   readonly #options: NetworkOptions;
   readonly #pool = new PacketPool();
@@ -150,7 +159,10 @@ export class Network {
     return host;
   }
 
-  /** How packets go from one region to another (or within one); without it the path is ideal. One direction. */
+  /**
+   * How packets go from one region to another (or within one); without it the path is ideal. One
+   * direction.
+   */
   setPath(from: number, to: number, model: LinkModel, spreadMs = 0): Link {
     const link = new Link(model);
     this.#paths.set(pathKey(from, to), { link, spreadMs });
@@ -163,8 +175,8 @@ export class Network {
   }
 
   /**
-   * A node's transmit leaves its host, and takes `extraMs` longer than its links do. The transmit may be reused when this
-   * returns.
+   * A node's transmit leaves its host, and takes `extraMs` longer than its links do. The transmit
+   * may be reused when this returns.
    */
   send(now: number, source: Host, transmit: Transmit, extraMs = 0): void {
     const { hot } = source;
@@ -202,7 +214,9 @@ export class Network {
     this.#fileArrival(at, isDamaged ? this.#damaged(packet) : packet);
   }
 
-  /** A datagram from anywhere, true or forged, reaches the network's side of a host's access link. */
+  /**
+   * A datagram from anywhere, true or forged, reaches the network's side of a host's access link.
+   */
   inject(now: number, from: Address, target: Host, data: Uint8Array): void {
     const source = this.#book.find(from) ?? this.#book.add(from, NOBODY);
     const packet = this.#pool.allocate(source.index, target.address.index, target.id, data.length);
@@ -216,7 +230,9 @@ export class Network {
     else this.#handleDelivery(now, packet);
   }
 
-  /** Lays the transmit's bytes into a packet: the body by its slot where both ends share the memory. */
+  /**
+   * Lays the transmit's bytes into a packet: the body by its slot where both ends share the memory.
+   */
   #gather(
     source: Host,
     target: Host,

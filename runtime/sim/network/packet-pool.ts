@@ -1,7 +1,7 @@
 /**
- * Packets in flight: their bytes in a few size classes of growing memory, everything else in typed arrays, named by
- * small integers. A fragment's body is not copied when sender and receiver share a hot path: the packet holds a
- * reference to the slot instead, and gives it back when it is freed.
+ * Packets in flight: their bytes in a few size classes of growing memory, everything else in typed
+ * arrays, named by small integers. A fragment's body is not copied when sender and receiver share a
+ * hot path: the packet holds a reference to the slot instead, and gives it back when it is freed.
  */
 import { assert } from "../../base/assert.ts";
 import type { HotPath } from "../../core/hot-path.ts";

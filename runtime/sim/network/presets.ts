@@ -1,6 +1,6 @@
 /**
- * Named links, so that tests and scenarios speak of the same weather. Each is a host's access to a network that is
- * itself ideal: what the host sends passes `up`, what it gets passes `down`.
+ * Named links, so that tests and scenarios speak of the same weather. Each is a host's access to a
+ * network that is itself ideal: what the host sends passes `up`, what it gets passes `down`.
  */
 import { IDEAL, type LinkModel } from "./link.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Addresses of the virtual network: what nodes see is a plain address; the network knows at once whose it is. A host
- * behind a NAT has one for each mapping. Packets name them by index.
+ * Addresses of the virtual network: what nodes see is a plain address; the network knows at once
+ * whose it is. A host behind a NAT has one for each mapping. Packets name them by index.
  */
 import { type Address, addressKey } from "../../wire/address.ts";
 

@@ -1,4 +1,7 @@
-/** A page that shows a report: its figures, its checks, and what went on from second to second. Stands by itself. */
+/**
+ * A page that shows a report: its figures, its checks, and what went on from second to second.
+ * Stands by itself.
+ */
 import type { Report, SeriesPoint } from "./report.ts";
 import { summaryText } from "./summary.ts";
 

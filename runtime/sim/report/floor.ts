@@ -1,7 +1,8 @@
 /**
- * What the edge must send at the very least in a given world: the viewers' demand with its headers and repairs, less all
- * that their uplinks could carry if each gave the 80 % it may and not a byte were misplaced. Where uplinks abound it is 0;
- * the cost of the push tree itself (a copy for each super node) is not in it.
+ * What the edge must send at the very least in a given world: the viewers' demand with its headers
+ * and repairs, less all that their uplinks could carry if each gave the 80 % it may and not a byte
+ * were misplaced. Where uplinks abound it is 0; the cost of the push tree itself (a copy for each
+ * super node) is not in it.
  */
 import type { Simulation } from "../scenario/simulation.ts";
 import { ratio, round } from "./report.ts";

@@ -1,4 +1,7 @@
-/** The figures of a run. Names and definitions are fixed (docs/SIMULATOR.md); numbers are rounded to what they can bear. */
+/**
+ * The figures of a run. Names and definitions are fixed (docs/SIMULATOR.md); numbers are rounded to
+ * what they can bear.
+ */
 import type { Tally } from "../measure/tally.ts";
 import type { Simulation } from "../scenario/simulation.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -55,7 +58,10 @@ export interface Report extends Figures {
   readonly virtualSeconds: number;
   readonly wallSeconds: number;
   readonly packets: number;
-  /** What the edge must send at least, given its viewers' uplinks, by demand; and the egress by that (0: no floor). */
+  /**
+   * What the edge must send at least, given its viewers' uplinks, by demand; and the egress by that
+   * (0: no floor).
+   */
   readonly egressFloorRatio: number;
   readonly egressByFloor: number;
   readonly duplicateRatio: number;

@@ -1,6 +1,6 @@
 /**
- * Counters of the whole network at one moment; figures of a span are the difference of two. Only what the world sees, no
- * node's word.
+ * Counters of the whole network at one moment; figures of a span are the difference of two. Only
+ * what the world sees, no node's word.
  */
 import { HostRole, PHASES, ROLES } from "../network/network.ts";
 import type { Simulation } from "../scenario/simulation.ts";

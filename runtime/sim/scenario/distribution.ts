@@ -2,7 +2,10 @@
 import type { Random } from "../../base/prng.ts";
 import type { Distribution } from "./schema.ts";
 
-/** One value; a bare number always is itself. Draws the same count of random numbers for the same distribution. */
+/**
+ * One value; a bare number always is itself. Draws the same count of random numbers for the same
+ * distribution.
+ */
 export function sample(distribution: Distribution, random: Random): number {
   if (typeof distribution === "number") return distribution;
   if ("uniform" in distribution) {

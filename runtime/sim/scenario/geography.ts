@@ -6,7 +6,10 @@ import type { Network } from "../network/network.ts";
 import { lossModel } from "./population.ts";
 import type { Scenario } from "./schema.ts";
 
-/** First byte of all outer addresses: 100.64.0.0/10 (RFC 6598), which no real host of the internet has. */
+/**
+ * First byte of all outer addresses: 100.64.0.0/10 (RFC 6598), which no real host of the internet
+ * has.
+ */
 const OUTER = 100;
 const FIRST_REGION = 64;
 const PORT = 4000;
@@ -19,7 +22,10 @@ export function outerAddress(region: number, number: number): Address {
   return { family: 4, ip, port: PORT + (number >> 16) };
 }
 
-/** What a host behind a router calls itself; routers of many homes use the same, but here each has its own. */
+/**
+ * What a host behind a router calls itself; routers of many homes use the same, but here each has
+ * its own.
+ */
 export function innerAddress(number: number): Address {
   const ip = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
   return { family: 4, ip, port: PORT };
@@ -31,7 +37,9 @@ export function regionOf(ip: string): number {
   return first === OUTER && second !== undefined ? second - FIRST_REGION + 1 : 0;
 }
 
-/** Lays the paths between all regions. Both ways of a pair are as long, but lose each for itself. */
+/**
+ * Lays the paths between all regions. Both ways of a pair are as long, but lose each for itself.
+ */
 export function layPaths(network: Network, scenario: Scenario, random: Random): void {
   const { regions, rttWithinMs, rttAcrossMs, jitterMs, loss } = scenario.network;
   const model = { ...IDEAL, jitterMs, loss: lossModel(loss) };

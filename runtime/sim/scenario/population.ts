@@ -1,6 +1,7 @@
 /**
- * Who the viewers of a scenario are: one after the other, each with its place, its line, its router and how long it
- * stays, drawn from the scenario's distributions in a fixed order, so that a seed always gives the same people.
+ * Who the viewers of a scenario are: one after the other, each with its place, its line, its router
+ * and how long it stays, drawn from the scenario's distributions in a fixed order, so that a seed
+ * always gives the same people.
  */
 import type { Prng } from "../../base/prng.ts";
 import { IDEAL, type LinkModel, type LossModel } from "../network/link.ts";

@@ -1,7 +1,7 @@
 /**
- * What a scenario may say: a world for the simulator, as JSON. Parsed once into a frozen whole; the JSON Schema that is
- * published beside this file is made from here, so editors and other programs know the same rules. Every field has its
- * unit in its name.
+ * What a scenario may say: a world for the simulator, as JSON. Parsed once into a frozen whole; the
+ * JSON Schema that is published beside this file is made from here, so editors and other programs
+ * know the same rules. Every field has its unit in its name.
  */
 import { z } from "zod";
 import { SWARM_PARAMS } from "../../node/swarm-params.ts";

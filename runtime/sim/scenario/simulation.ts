@@ -1,7 +1,7 @@
 /**
- * A scenario come to life: the world with its edge, its publisher and its viewers, who come and go as the scenario says.
- * All run the production roles. What happens is written into tallies and meters; what to make of it is the report's and
- * the checkers' business.
+ * A scenario come to life: the world with its edge, its publisher and its viewers, who come and go
+ * as the scenario says. All run the production roles. What happens is written into tallies and
+ * meters; what to make of it is the report's and the checkers' business.
  */
 import { Prng } from "../../base/prng.ts";
 import type { HotPath } from "../../core/hot-path.ts";
@@ -118,7 +118,9 @@ export class Simulation {
     return this.present.size;
   }
 
-  /** Has somebody leave now. A replacement comes at once if the scenario says so and `isReplaced`. */
+  /**
+   * Has somebody leave now. A replacement comes at once if the scenario says so and `isReplaced`.
+   */
   leave(watcher: Watcher, isSilent: boolean, isReplaced: boolean): void {
     if (!this.present.delete(watcher)) return;
     const now = this.world.nowMs;
@@ -242,7 +244,10 @@ export class Simulation {
     this.#push(this.#footage);
   }
 
-  /** Pushes what is due of a run of the encoder and files the next; a run that is over files nothing more. */
+  /**
+   * Pushes what is due of a run of the encoder and files the next; a run that is over files nothing
+   * more.
+   */
   #push(run: Footage): void {
     const now = this.world.nowMs;
     if (run !== this.#footage || this.publisher.node === undefined || now >= this.endMs) return;

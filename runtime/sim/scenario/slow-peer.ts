@@ -1,6 +1,7 @@
 /**
- * A viewer who takes what others ask of it and answers late or never: its node is an honest one, its way out is not. What
- * it sends to its edge goes its normal way, so the edge sees nothing wrong.
+ * A viewer who takes what others ask of it and answers late or never: its node is an honest one,
+ * its way out is not. What it sends to its edge goes its normal way, so the edge sees nothing
+ * wrong.
  */
 import { Prng } from "../../base/prng.ts";
 import type { HotPath } from "../../core/hot-path.ts";
