@@ -1,7 +1,7 @@
 /**
- * The path to one receiver: turns ACK samples into intervals for its `RateControl`. Queueing delay is the one-way delay
- * above its least of the last 20–40 s; a queue on the way back does not count. What all sessions' delays have in common
- * is the node's uplink's business (uplink.ts) and is taken off.
+ * The path to one receiver: turns ACK samples into intervals for its `RateControl`. Queueing delay is the one-way
+ * delay above its least of the last 20–40 s; a queue on the way back does not count. What all sessions' delays have
+ * in common is the node's uplink's business (uplink.ts) and is taken off.
  */
 import type { Ms } from "../base/time.ts";
 import { RateControl, type RateInterval } from "./rate-control.ts";

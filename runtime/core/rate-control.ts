@@ -1,14 +1,15 @@
 /**
- * How fast one bottleneck may be sent to: rate-based and delay-aware. Used twice, for the path to one receiver and for
- * a node's shared uplink; both feed it intervals of about one round trip.
+ * How fast one bottleneck may be sent to: rate-based and delay-aware. Used twice, for the path to one receiver and
+ * for a node's shared uplink; both feed it intervals of about one round trip.
  *
  * Until congestion is really seen it is `free`: no estimate, only bursts are spread out. Congestion is a queue that
- * stands through whole intervals and grows, or loss together with a queue; loss alone (radio) changes nothing. Then it is
- * `limited`: while a queue stands, what comes out of the bottleneck *is* its capacity, so the rate follows the delivered
- * one, corrected towards a small queue (a proportional controller, as in LEDBAT, RFC 6817); without a queue it grows,
- * faster the longer the calm, and only while it is used up: application-limited traffic never raises it. A queue that
- * does not drain although we send less is somebody else's (the test of Copa, NSDI 2018): then it is `competing` and does
- * as TCP does, additive increase and a cut per loss event, so that a TCP flow keeps its share.
+ * stands through whole intervals and grows, or loss together with a queue; loss alone (radio) changes nothing. Then
+ * it is `limited`: while a queue stands, what comes out of the bottleneck *is* its capacity. A long queue is drained
+ * at once by sending less for as long as that takes, a short one steered towards a small target (as LEDBAT does, RFC
+ * 6817); without a queue the rate grows, faster the longer the calm, and only while it is used up: traffic limited by
+ * the application never raises it. A queue that three drains do not empty is somebody else's (the idea of Copa, NSDI
+ * 2018): then it is `competing` and does as TCP does, growth by segments and a cut per loss event, so that a TCP flow
+ * keeps its share.
  */
 import type { Ms } from "../base/time.ts";
 

@@ -1,6 +1,7 @@
 /**
- * What one session has waiting: runs of fragments in four lists (small and vital pushes, video pushes, answers, bursts),
- * their bytes, and what was given up and must be told. It decides what is dropped, never when something is sent.
+ * What one session has waiting: runs of fragments in four lists (small and vital pushes, video pushes, answers,
+ * bursts), their bytes, and what was given up and must be told. It decides what is dropped, never when something is
+ * sent.
  */
 import type { Ms } from "../base/time.ts";
 import type { Run, RunPool } from "./send-queue-run.ts";

@@ -1,6 +1,6 @@
 /**
- * A run of fragments of one segment waiting to be sent: a whole segment, its fragments of some sub-streams, or a single
- * fragment passed on before the segment is whole. Pooled: one exists per queued frame and receiver.
+ * A run of fragments of one segment waiting to be sent: a whole segment, its fragments of some sub-streams, or a
+ * single fragment passed on before the segment is whole. Pooled: one exists per queued frame and receiver.
  */
 import { MAX_BODY_BYTES } from "./hot-path.ts";
 import {

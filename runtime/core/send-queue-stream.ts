@@ -1,7 +1,7 @@
 /**
  * What a queue remembers of one outgoing stream: which segments it sent and by when they are wanted (a lost packet is
- * known by fragment number only), which references it dropped (whatever needs them is not worth sending), and how much
- * the stream asks for per group of pictures.
+ * known by fragment number only), which references it dropped (whatever needs them is not worth sending), and how
+ * much the stream asks for per group of pictures.
  */
 import type { Ms } from "../base/time.ts";
 import { type Run, SEQUENCE_UNKNOWN } from "./send-queue-run.ts";

@@ -1,6 +1,7 @@
 /**
- * One session's queue of what is to be sent, and its repairs. It says what goes next and what is given up; the `Uplink`
- * above all queues says when. Thousands of queues exist and most are idle: all but a few fields is made on first use.
+ * One session's queue of what is to be sent, and its repairs. It says what goes next and what is given up; the
+ * `Uplink` above all queues says when. Thousands of queues exist and most are idle: all but a few fields is made on
+ * first use.
  */
 import { assert } from "../base/assert.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";

@@ -1,13 +1,13 @@
 /**
- * Which queued frames to give up when not all can arrive in time. Frames are sent in the order they came, so each one's
- * arrival follows from the bytes before it and the rate. Configurations and audio never come here. Of the video, what is
- * kept is each group's decodable prefix: disposable frames go first, then the tail of a group that is over makes room
- * for the next one, and only then the frame itself that would be late, and with it all that needs it. A frame already
- * begun goes on unless it is hopeless itself.
+ * Which queued frames to give up when not all can arrive in time. Frames are sent in the order they came, so each
+ * one's arrival follows from the bytes before it and the rate. Configurations and audio never come here. Of the
+ * video, what is kept is each group's decodable prefix: disposable frames go first, then the tail of a group that is
+ * over makes room for the next one, and only then the frame itself that would be late, and with it all that needs it.
+ * A frame already begun goes on unless it is hopeless itself.
  *
  * When the stream asks for more than the path carries, the queue at a key frame must leave room for what will pile up
- * behind it: the backlog before the key is cut down so far that its group's first frames, not its later ones, are safe
- * (dropping queued tail frames costs one frame each; a frame late in mid-group costs all that follow it).
+ * behind it: the backlog before the key is cut down so far that its group's first frames, not its later ones, are
+ * safe (dropping queued tail frames costs one frame each; a frame late in mid-group costs all that follow it).
  */
 
 import type { Run } from "./send-queue-run.ts";
@@ -18,6 +18,9 @@ const LATE_MARGIN_MS = 5;
 /** Share of the time budget that may always stand before a key frame, and that is never planned for. */
 const RESERVE_SHARE_MIN = 0.05;
 const PLAN_SHARE_MAX = 0.9;
+
+/** Share of the time budget that disposable frames leave to references. */
+const DISPOSABLE_RESERVE = 0.15;
 
 export interface ShedPlan {
   /** Now plus the way to the receiver: when a byte sent now arrives, ms. */
@@ -46,17 +49,24 @@ export function shed(
     if (run.isKey && !run.hasBegun) {
       tooMany = at - plan.arrivalMs - backlogMsMax(run, stream, plan);
     }
-    const late = at + run.bytesLeft / plan.bytesPerMs - (run.deadlineMs - LATE_MARGIN_MS);
+    const late = at + run.bytesLeft / plan.bytesPerMs - latestMs(run, plan);
     if (tooMany > 0 || late > 0) {
       const needMs = Math.max(tooMany, late);
       at -= makeRoom(list, i, needMs, late > 0, plan, streamOf) / plan.bytesPerMs;
-      if (at + run.bytesLeft / plan.bytesPerMs > run.deadlineMs - LATE_MARGIN_MS) {
+      if (at + run.bytesLeft / plan.bytesPerMs > latestMs(run, plan)) {
         doom(run, stream);
         continue;
       }
     }
     at += run.bytesLeft / plan.bytesPerMs;
   }
+}
+
+/** When a run must have arrived; a disposable one earlier, since the last of the time is kept for references. */
+function latestMs(run: Run, plan: Readonly<ShedPlan>): number {
+  const latest = run.deadlineMs - LATE_MARGIN_MS;
+  if (!run.isDisposable || run.hasBegun) return latest;
+  return latest - DISPOSABLE_RESERVE * (latest - plan.arrivalMs);
 }
 
 /** How long a queue may stand before this key frame so that its group still fits behind it. */

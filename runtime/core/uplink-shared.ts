@@ -1,7 +1,7 @@
 /**
- * What the delays of all sessions have in common. One interval takes, from each session that was acknowledged, its least
- * queueing delay; the lower quartile of these stands at the node's own uplink, since a queue at some receiver's end
- * raises that one only. With a single active session nothing is shared: its own path control does all.
+ * What the delays of all sessions have in common. One interval takes, from each session that was acknowledged, its
+ * least queueing delay; the lower quartile of these stands at the node's own uplink, since a queue at some receiver's
+ * end raises that one only. With a single active session nothing is shared: its own path control does all.
  */
 import type { Ms } from "../base/time.ts";
 import type { RateInterval } from "./rate-control.ts";

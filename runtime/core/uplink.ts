@@ -1,8 +1,8 @@
 /**
- * The node's one uplink (one per line at an edge) above all its sessions: who sends next, and when. Queues stand in one
- * ring per class of sending and take turns; a queue that its own path holds back sleeps in a heap until its time. The
- * uplink's own rate is either unlimited (a server; then a poll does nothing but drain the rings), capped by the user, or
- * learnt: many sessions too small to measure anything alone show a full uplink by delays that rise together.
+ * The node's one uplink (one per line at an edge) above all its sessions: who sends next, and when. Queues stand in
+ * one ring per class of sending and take turns; a queue that its own path holds back sleeps in a heap until its time.
+ * The uplink's own rate is either unlimited (a server; then a poll does nothing but drain the rings), capped by the
+ * user, or learnt: many sessions too small to measure anything alone show a full uplink by delays that rise together.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { RateControl } from "./rate-control.ts";

@@ -1,6 +1,6 @@
 /**
- * The situations the sending policy is held to (DESIGN §8), each a function of its seed that returns figures. The tests
- * run them short; anyone may run them longer.
+ * The situations the sending policy is held to (DESIGN §8), each a function of its seed that returns figures. The
+ * tests run them short; anyone may run them longer.
  */
 import type { Ms } from "../../base/time.ts";
 import type { HotPath } from "../hot-path.ts";
