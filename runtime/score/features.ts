@@ -40,6 +40,12 @@ export function smoothHitRate(hitRate: number, wasServed: boolean): number {
 /** Inputs of the network; the order is part of the trained weights. */
 export const NEIGHBOUR_INPUTS = 12;
 
+/**
+ * Which way each input may move the score: as distance, loss or a queue grow it must not rise, as hits, spare uplink or
+ * time left grow it must not fall. Age and region may count either way.
+ */
+export const NEIGHBOUR_SIGNS: readonly number[] = [-1, -1, -1, 1, -1, 0, 0, 1, -1, 1, 1, 1];
+
 const RTT_TYPICAL_MS = 80;
 const RTT_VAR_TYPICAL_MS = 15;
 const LOSS_TYPICAL = 0.05;

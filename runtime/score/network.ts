@@ -1,7 +1,7 @@
 /**
  * A neural network of one hidden layer and one output, a probability. Both activations are the algebraic sigmoid
- * a(x) = x / √(1 + x²): unlike exp and tanh its operations are fixed to the bit by IEEE 754, so the same weights give the
- * same scores, and the same seed the same weights, on every machine. Without hidden units it is a linear model.
+ * a(x) = x / √(1 + x²): unlike those of exp and tanh its operations are fixed to the bit by IEEE 754, so the same
+ * weights give the same scores, and the same seed the same weights, on every machine. Without hidden units: linear.
  *
  *   weights: hidden × (inputs weights, bias) │ hidden output weights, output bias        (hidden > 0)
  *            inputs weights, bias                                                        (hidden = 0)
@@ -12,10 +12,33 @@ export interface NetworkShape {
   readonly inputs: number;
   /** 0: linear. */
   readonly hidden: number;
+  /** For each input 1 when the output must never fall as it grows, −1 never rise, 0 either. None: all 0. */
+  readonly signs?: readonly number[];
 }
 
 export function weightCount({ inputs, hidden }: NetworkShape): number {
   return hidden === 0 ? inputs + 1 : hidden * (inputs + 1) + hidden + 1;
+}
+
+/**
+ * Clamps the weights so that the output is monotone in the inputs that have a sign: output weights ≥ 0, which loses
+ * nothing since a hidden unit can be turned around, and each signed input's weights on its side of 0 (Sill, "Monotonic
+ * networks", 1998). What training happened to see then cannot make a liar's claim count for it.
+ */
+export function keepMonotone(shape: NetworkShape, weights: Float32Array | Float64Array): void {
+  const { inputs, hidden, signs } = shape;
+  if (signs === undefined) return;
+  assert(signs.length === inputs, "network: a sign for each input");
+  for (let h = 0; h < Math.max(1, hidden); h++) {
+    for (let i = 0; i < inputs; i++) {
+      const at = h * (inputs + 1) + i;
+      if ((signs[i] as number) * (weights[at] as number) < 0) weights[at] = 0;
+    }
+  }
+  const outputAt = hidden * (inputs + 1);
+  for (let h = 0; h < hidden; h++) {
+    weights[outputAt + h] = Math.max(0, weights[outputAt + h] as number);
+  }
 }
 
 /**

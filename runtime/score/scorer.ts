@@ -5,8 +5,13 @@
  * weights: a neighbour that lies, or an hour of odd weather, cannot talk a peer out of what training knew.
  */
 import type { Random } from "../base/prng.ts";
-import { encodeNeighbour, NEIGHBOUR_INPUTS, type NeighbourFeatures } from "./features.ts";
-import { Network, type NetworkShape, weightCount } from "./network.ts";
+import {
+  encodeNeighbour,
+  NEIGHBOUR_INPUTS,
+  NEIGHBOUR_SIGNS,
+  type NeighbourFeatures,
+} from "./features.ts";
+import { keepMonotone, Network, type NetworkShape, weightCount } from "./network.ts";
 import { LINEAR_WEIGHTS, MLP_WEIGHTS } from "./weights.ts";
 
 export type ScorerKind = "mlp" | "linear" | "rtt" | "random";
@@ -24,17 +29,21 @@ export interface Scorer {
   learn(features: NeighbourFeatures, budgetMs: number, served: boolean): void;
 }
 
-export const MLP_SHAPE: NetworkShape = { inputs: NEIGHBOUR_INPUTS, hidden: 12 };
-export const LINEAR_SHAPE: NetworkShape = { inputs: NEIGHBOUR_INPUTS, hidden: 0 };
+const INPUTS_SHAPE = { inputs: NEIGHBOUR_INPUTS, signs: NEIGHBOUR_SIGNS };
+export const MLP_SHAPE: NetworkShape = { ...INPUTS_SHAPE, hidden: 12 };
+export const LINEAR_SHAPE: NetworkShape = { ...INPUTS_SHAPE, hidden: 0 };
 
 /** The lowest score: nobody is so bad as never to be asked again, since even the worst may recover. */
 export const SCORE_MIN = 0.001;
 
-/** Step of the online learning. */
-const LEARN_RATE = 0.02;
+export interface Learning {
+  /** Step of the online learning. */
+  readonly rate: number;
+  /** Radius of the ball around the trained weights, as a share of their length. */
+  readonly radiusShare: number;
+}
 
-/** Radius of the ball around the trained weights, as a share of their length. */
-export const LEARN_RADIUS_SHARE = 0.1;
+export const LEARNING: Learning = { rate: 0.05, radiusShare: 0.2 };
 
 /** A scorer of one peer. `random` is drawn from by the kind `random` alone. */
 export function createScorer(kind: ScorerKind, random: Random): Scorer {
@@ -61,12 +70,14 @@ export class TrainedScorer implements Scorer {
   readonly kind: "mlp" | "linear";
   readonly #network: Network;
   readonly #trained: Float32Array;
+  readonly #learning: Learning;
   #weights: Float32Array;
 
-  constructor(kind: "mlp" | "linear", trained: Float32Array) {
+  constructor(kind: "mlp" | "linear", trained: Float32Array, learning: Learning = LEARNING) {
     this.kind = kind;
     this.#network = kind === "mlp" ? MLP : LINEAR;
     this.#trained = trained;
+    this.#learning = learning;
     this.#weights = trained;
   }
 
@@ -78,14 +89,16 @@ export class TrainedScorer implements Scorer {
   learn(features: NeighbourFeatures, budgetMs: number, served: boolean): void {
     if (this.#weights === this.#trained) this.#weights = this.#trained.slice();
     const weights = this.#weights;
+    const { rate, radiusShare } = this.#learning;
     encodeNeighbour(features, budgetMs, INPUTS);
     this.#network.run(weights, INPUTS);
     GRADIENT.fill(0);
     this.#network.gradient(weights, INPUTS, served ? 1 : 0, GRADIENT);
     for (let i = 0; i < weights.length; i++) {
-      weights[i] = (weights[i] as number) - LEARN_RATE * (GRADIENT[i] as number);
+      weights[i] = (weights[i] as number) - rate * (GRADIENT[i] as number);
     }
-    keepWithin(weights, this.#trained, LEARN_RADIUS_SHARE);
+    keepMonotone(this.#network.shape, weights);
+    keepWithin(weights, this.#trained, radiusShare);
   }
 
   /** How far it has moved from the trained weights, as a share of their length. */

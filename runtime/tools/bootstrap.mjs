@@ -24,6 +24,7 @@ const COMMANDS = {
   wasm: [undefined, "only what every command builds first: the WASM and the player page"],
   clip: ["runtime/tools/make-clip.ts", "makes the demo's clip anew (needs ffmpeg)"],
   sim: ["runtime/sim/main.ts", "the simulator"],
+  train: ["runtime/tools/train-scorer.ts", "the scorer's weights, from a seed"],
   swarm: ["benchmarks/swarm.ts", "many real peers on this machine"],
   bench: ["benchmarks/bench.ts", "benchmarks by name; without a name, the list"],
 };

@@ -1,6 +1,6 @@
 /**
- * Fits a network to records by Adam (Kingma and Ba, 2015) on the log loss, in small batches, with a step that shrinks
- * to nothing. The same examples and seed give the same weights, to the bit.
+ * Fits a network to records by Adam (Kingma and Ba, 2015) on the log loss, in small batches, with a
+ * step that shrinks to nothing. The same examples and seed give the same weights, to the bit.
  */
 import type { Prng } from "../../base/prng.ts";
 import { keepMonotone, Network, type NetworkShape, weightCount } from "../../score/network.ts";
@@ -59,7 +59,10 @@ export function rowOf(examples: Examples, row: number, inputs: number): Float64A
   return examples.inputs.subarray(row * inputs, (row + 1) * inputs);
 }
 
-/** Uniform within ± √(3 / inputs), so that a unit's sum has a variance of about 1; biases start at 0. */
+/**
+ * Uniform within ± √(3 / inputs), so that a unit's sum has a variance of about 1; biases start at
+ * 0.
+ */
 function initialWeights({ inputs, hidden }: NetworkShape, random: Prng): Float64Array {
   const weights = new Float64Array(weightCount({ inputs, hidden }));
   const fill = (from: number, count: number): void => {

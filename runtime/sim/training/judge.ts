@@ -1,6 +1,7 @@
 /**
- * Scorers side by side on rooms that training never saw: how well they predict (on the same requests, chosen at
- * random), and how many requests are served in time when each does the choosing, with paired seeds.
+ * Scorers side by side on rooms that training never saw: how well they predict (on the same
+ * requests, chosen at random), and how many requests are served in time when each does the
+ * choosing, with paired seeds.
  */
 import { Prng } from "../../base/prng.ts";
 import { createScorer, type Scorer, type ScorerKind } from "../../score/scorer.ts";

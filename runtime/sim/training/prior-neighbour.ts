@@ -1,7 +1,8 @@
 /**
- * One synthetic neighbour: what it really is, hidden, and what the asking peer has measured of it. An answer takes the
- * request's trip, the neighbour's queue, its mood, and one repair round for each loss; it never comes from one that is
- * gone, unreachable, unwilling, or no longer has the fragment.
+ * One synthetic neighbour: what it really is, hidden, and what the asking peer has measured of it.
+ * An answer takes the request's trip, the neighbour's queue, its mood, and one repair round for
+ * each loss; it never comes from one that is gone, unreachable, unwilling, or no longer has the
+ * fragment.
  */
 import type { Random } from "../../base/prng.ts";
 import { HIT_RATE_UNKNOWN, type NeighbourFeatures, smoothHitRate } from "../../score/features.ts";

@@ -1,6 +1,7 @@
 /**
- * A peer amid synthetic neighbours: it asks for missing fragments, chooses by a scorer, and sees what becomes of each
- * request. Traces to train on and the closed-loop comparison of scorers both come from here.
+ * A peer amid synthetic neighbours: it asks for missing fragments, chooses by a scorer, and sees
+ * what becomes of each request. Traces to train on and the closed-loop comparison of scorers both
+ * come from here.
  */
 import type { Random } from "../../base/prng.ts";
 import { Prng } from "../../base/prng.ts";
@@ -33,10 +34,15 @@ interface Pending {
 
 /** Share of neighbours whose map shows the fragment that is missing. */
 const HAVE_SHARE = 0.6;
-/** Given up after the RTT and this, unless less time is left (`pullPatienceMs` of the swarm's parameters), ms. */
+/**
+ * Given up after the RTT and this, unless less time is left (`pullPatienceMs` of the swarm's
+ * parameters), ms.
+ */
 const PATIENCE_MS = 40;
 
-/** Plays one room from its seed to its end. `onOutcome` sees each request as a record of a trace. */
+/**
+ * Plays one room from its seed to its end. `onOutcome` sees each request as a record of a trace.
+ */
 export function playRoom(
   options: RoomOptions,
   scorer: Scorer,

@@ -1,8 +1,9 @@
 /**
- * Synthetic worlds of neighbours that are asked for fragments: the prior that the scorer is trained on before it has
- * seen a swarm. A world draws how far, lossy, busy, lazy and short-lived its neighbours are; worlds differ widely, so
- * that what is learnt is how the features hang together and not one network's habits. Only operations that IEEE 754
- * fixes to the bit are used (no exp, no log): the same seed gives the same traces, and weights, everywhere.
+ * Synthetic worlds of neighbours that are asked for fragments: the prior that the scorer is trained
+ * on before it has seen a swarm. A world draws how far, lossy, busy, lazy and short-lived its
+ * neighbours are; worlds differ widely, so that what is learnt is how the features hang together
+ * and not one network's habits. Only operations that IEEE 754 fixes to the bit are used (no exp, no
+ * log): the same seed gives the same traces, and weights, everywhere.
  */
 import type { Random } from "../../base/prng.ts";
 
@@ -16,7 +17,9 @@ export interface PriorWorld {
   readonly jitterMs: number;
   /** Median uplink, bit/s. */
   readonly uplinkBps: number;
-  /** Share of time that a willing neighbour's uplink is busy, and the median queue meanwhile, ms. */
+  /**
+   * Share of time that a willing neighbour's uplink is busy, and the median queue meanwhile, ms.
+   */
   readonly busyShare: number;
   readonly busyQueueMs: number;
   /** Share of neighbours that answer late, and that never do. */
@@ -30,8 +33,8 @@ export interface PriorWorld {
 }
 
 /**
- * "familiar" worlds are trained on. "foreign" ones are outside of what training draws, in distance, loss and laziness:
- * they are only for judging.
+ * "familiar" worlds are trained on. "foreign" ones are outside of what training draws, in distance,
+ * loss and laziness: they are only for judging.
  */
 export type WorldKind = "familiar" | "foreign";
 

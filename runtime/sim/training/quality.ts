@@ -3,7 +3,9 @@
 export interface Quality {
   /** Mean of −ln p(what happened), natural units; 0.693 is a coin's. */
   readonly logLoss: number;
-  /** Chance that a served request was given a higher score than one that was not; 0.5 is a coin's. */
+  /**
+   * Chance that a served request was given a higher score than one that was not; 0.5 is a coin's.
+   */
   readonly auc: number;
 }
 

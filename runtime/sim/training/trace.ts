@@ -1,13 +1,17 @@
 /**
- * Traces of requests, one JSON object a line, as the trainer reads them: a header that says where they come from, then
- * one record for each request to a neighbour. The synthetic prior and the simulator write the same format.
+ * Traces of requests, one JSON object a line, as the trainer reads them: a header that says where
+ * they come from, then one record for each request to a neighbour. The synthetic prior and the
+ * simulator write the same format.
  *
  *   {"format":"shoal-outcomes","version":1,"source":"sim lossy","seed":7}
  *   {"rttMs":31.2,"rttVarMs":4,"lossRate":0.02,…,"inFlight":1,"budgetMs":71.2,"served":true}
  */
 import type { NeighbourFeatures } from "../../score/features.ts";
 
-/** One request: what was known when it was asked, the time it had, and whether the answer came within it. */
+/**
+ * One request: what was known when it was asked, the time it had, and whether the answer came
+ * within it.
+ */
 export interface OutcomeRecord extends Readonly<NeighbourFeatures> {
   readonly budgetMs: number;
   readonly served: boolean;

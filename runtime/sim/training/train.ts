@@ -1,7 +1,8 @@
 /**
- * From a seed to the scorer's weights. Without traces it learns from rooms of the synthetic prior in two rounds: first
- * with neighbours chosen at random and by RTT, then also as the network of the first round chooses, since what a peer
- * learns of its neighbours depends on whom it asks. With traces of the simulator it learns from those instead.
+ * From a seed to the scorer's weights. Without traces it learns from rooms of the synthetic prior
+ * in two rounds: first with neighbours chosen at random and by RTT, then also as the network of the
+ * first round chooses, since what a peer learns of its neighbours depends on whom it asks. With
+ * traces of the simulator it learns from those instead.
  */
 import { Prng } from "../../base/prng.ts";
 import { encodeNeighbour, NEIGHBOUR_INPUTS } from "../../score/features.ts";
@@ -32,7 +33,8 @@ export interface Trained {
 export const ROOM_NEIGHBOURS = 40;
 
 /**
- * Rooms for judging take seeds from here on, rooms for training stay below: the two never meet, whatever the seed.
+ * Rooms for judging take seeds from here on, rooms for training stay below: the two never meet,
+ * whatever the seed.
  */
 export const JUDGING_SEEDS_FROM = 0x8000_0000;
 

@@ -1,4 +1,6 @@
-/** The file that trained weights are committed as: TypeScript that names the command it came from. */
+/**
+ * The file that trained weights are committed as: TypeScript that names the command it came from.
+ */
 import type { Trained } from "./train.ts";
 
 const LINE_COLUMNS = 100;

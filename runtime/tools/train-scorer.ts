@@ -1,0 +1,115 @@
+/**
+ * `npm run train`: trains the scorer's weights from a seed, judges them on rooms that training never saw, and writes
+ * runtime/score/weights.ts with where they come from. The same command gives the same bytes.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { type Scorer, type ScorerKind, TrainedScorer } from "../score/scorer.ts";
+import {
+  createShipped,
+  judgePredictions,
+  judgeRecords,
+  pairedGain,
+  servedShares,
+} from "../sim/training/judge.ts";
+import { type OutcomeRecord, parseTrace } from "../sim/training/trace.ts";
+import {
+  TRAIN_DEFAULTS,
+  type Trained,
+  type TrainOptions,
+  trainOnPrior,
+  trainOnRecords,
+} from "../sim/training/train.ts";
+import { weightsModule } from "../sim/training/weights-module.ts";
+
+const WEIGHTS_FILE = join(import.meta.dir, "../score/weights.ts");
+const KINDS: readonly ScorerKind[] = ["mlp", "linear", "rtt", "random"];
+const JUDGING = { rooms: 100, seconds: 60 } as const;
+
+interface Arguments {
+  readonly seed: number;
+  readonly rooms: number;
+  readonly seconds: number;
+  readonly epochs: number;
+  readonly judge: boolean;
+  readonly dryRun: boolean;
+  readonly trace: readonly string[];
+}
+
+const program = new Command("npm run train --")
+  .description("Trains runtime/score/weights.ts from a seed.")
+  .option("--seed <n>", "of rooms, first weights and order", integer, TRAIN_DEFAULTS.seed)
+  .option("--rooms <n>", "synthetic rooms per round", integer, TRAIN_DEFAULTS.rooms)
+  .option("--seconds <n>", "virtual seconds of each room", integer, TRAIN_DEFAULTS.seconds)
+  .option("--epochs <n>", "passes over the records", integer, TRAIN_DEFAULTS.epochs)
+  .option("--trace <file...>", "traces of the simulator, instead of the synthetic rooms", [])
+  .option("--judge", "only judge the weights that are there", false)
+  .option("--dry-run", "train and judge, write nothing", false)
+  .parse();
+main(program.opts<Arguments>());
+
+function main(args: Arguments): void {
+  if (args.judge) return judge(createShipped);
+  const options: TrainOptions = {
+    seed: args.seed,
+    rooms: args.rooms,
+    seconds: args.seconds,
+    epochs: args.epochs,
+  };
+  const records = args.trace.flatMap((file) => parseTrace(readFileSync(file, "utf8")).records);
+  const isTraced = args.trace.length > 0;
+  const trained = isTraced ? trainOnRecords(records, options) : trainOnPrior(options);
+  console.log(`${trained.records} records, ${percent(trained.served / trained.records)} served`);
+  const create = (kind: ScorerKind, seed: number): Scorer =>
+    kind === "mlp" || kind === "linear"
+      ? new TrainedScorer(kind, trained[kind])
+      : createShipped(kind, seed);
+  if (isTraced) judgeOwn(records, trained);
+  judge(create);
+  if (args.dryRun) return;
+  const words = process.argv.slice(2);
+  const command = ["npm run train", ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
+  writeFileSync(WEIGHTS_FILE, weightsModule(trained, command));
+  console.log(`wrote ${WEIGHTS_FILE}`);
+}
+
+function judgeOwn(records: readonly OutcomeRecord[], trained: Trained): void {
+  for (const kind of ["mlp", "linear"] as const) {
+    const { logLoss, auc } = judgeRecords(records, new TrainedScorer(kind, trained[kind]));
+    console.log(`its own traces: ${kind} log loss ${logLoss.toFixed(4)} AUC ${auc.toFixed(4)}`);
+  }
+}
+
+function judge(create: (kind: ScorerKind, seed: number) => Scorer): void {
+  for (const kind of ["familiar", "foreign"] as const) {
+    const options = { ...JUDGING, kind };
+    console.log(`\n${kind} worlds, ${options.rooms} rooms of ${options.seconds} s:`);
+    const predictions = judgePredictions(options, KINDS, create);
+    const mlp = servedShares(options, "mlp", create);
+    for (const scorer of KINDS) {
+      const { logLoss, auc } = predictions[scorer] as { logLoss: number; auc: number };
+      const shares = scorer === "mlp" ? mlp : servedShares(options, scorer, create);
+      const { mean, standardError } = pairedGain(mlp, shares);
+      console.log(
+        `  ${scorer.padEnd(7)} log loss ${logLoss.toFixed(4)}  AUC ${auc.toFixed(4)}  ` +
+          `served in time ${percent(average(shares))}` +
+          (scorer === "mlp" ? "" : `  mlp +${percent(mean)} ± ${percent(standardError)}`),
+      );
+    }
+  }
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
+
+function integer(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) program.error(`"${text}" is not a count`);
+  return value;
+}
