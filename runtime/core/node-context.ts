@@ -146,7 +146,7 @@ export class NodeContext {
     sample.bytesAcked = bytesAcked;
     sample.bytesLost = bytesLost;
     sample.rttMs = isSample ? hot.latestRttMs(session.handle) : Number.NaN;
-    sample.receiverMs = isSample ? session.receiverMs(receiverUnits) : Number.NaN;
+    sample.receiverMs = isSample ? session.remoteClock.read(receiverUnits) : Number.NaN;
     sample.oneWayMs = sample.receiverMs - sentMs;
     this.uplink.handleAck(now, session.queue, sample);
   }
@@ -167,11 +167,11 @@ export class NodeContext {
       const key = (entries[i + 3] as number) >>> 0;
       if (kind === PacketKind.fragment) {
         if (isAcked) session.queue.handleAcked(stream, key);
-        else session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
+        else if (!session.isReceiverRepaired) session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
       } else if (kind === PacketKind.bundle) {
-        for (const item of session.takeBundle(key)) {
+        for (const item of session.port.takeBundle(key)) {
           if (isAcked) session.queue.handleAcked(item.stream, item.number);
-          else session.queue.handleLost(now, item.stream, item.number, item.attempt, item.bytes);
+          else if (!session.isReceiverRepaired) session.queue.handleLost(now, item.stream, item.number, item.attempt, item.bytes);
         }
       } else session.handleSettledControl(kind, key, isAcked);
     }

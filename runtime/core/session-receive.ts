@@ -103,7 +103,7 @@ function receiveBundle(now: Ms, session: Session, data: Uint8Array): boolean {
 function receiveControl(now: Ms, session: Session, data: Uint8Array): boolean {
   const at = NUMBERED_BYTES + 4;
   if (data.length < at) return false;
-  if (!session.handleNumbered(now, u16(data, ID_BYTES))) return true;
+  if (!session.handleNumbered(now, u16(data, ID_BYTES), true)) return true;
   if (data.length > at) session.handleControlBytes(now, u32(data, NUMBERED_BYTES), data.subarray(at));
   return true;
 }
@@ -193,7 +193,7 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
     }
     case PacketType.RESPONSE: {
       const token = decodeToken(data, ID_BYTES);
-      if (token !== undefined) session.handleChallengeResponse(from, token);
+      if (token !== undefined) session.handleChallengeResponse(now, from, token);
       return token !== undefined;
     }
     default:

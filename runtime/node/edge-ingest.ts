@@ -198,8 +198,10 @@ export class EdgeIngest implements IntakeListener {
     if (message.t === "stream") this.#handleStream(now, session, message);
     else if (message.t === "ended" && session === this.#publisher?.session) {
       if (session.sinks.delete(message.index)) this.#end(now, CloseCode.done);
-    } else if (message.t === "subscribe") this.outlet.subscribe(now, session, message);
-    else if (message.t === "orphan") {
+    } else if (message.t === "subscribe") {
+      this.outlet.subscribe(now, session, message);
+      this.swarm.handleSubscribe(session, message.mask);
+    } else if (message.t === "orphan") {
       this.outlet.push(now, session, message.mask, message.from);
       this.swarm.handleOrphan(now, session, message.mask, message.node);
     } else if (message.t === "here") this.swarm.setOwnAddresses(session, message.at);

@@ -25,6 +25,12 @@ const ORPHAN_WINDOW_MS = 1000;
 const OVERHEAD = 1.08;
 /** Slots looked at for one child and sub-stream. */
 const SLOT_TRIES = 24;
+/** How a member's reachability (who could connect to it) is learnt, and below what it is no super node. */
+const REACH_GAIN = 0.2;
+const REACH_MIN = 0.35;
+/** Start bursts by the edge: this share of the demand, and this many seconds of media saved up at most. */
+const BURST_SHARE = 0.01;
+const BURST_SECONDS_MAX = 30;
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
 
 export class EdgeSwarm {
@@ -38,6 +44,8 @@ export class EdgeSwarm {
   /** Members that the edge pushes a sub-stream to for want of a slot. */
   readonly #direct: Set<Member>[];
   #recruitAt: Ms = ms(0);
+  #burstAt: Ms = ms(0);
+  #burstBytes = 0;
   reliefs = 0;
   recruits = 0;
 
@@ -83,9 +91,28 @@ export class EdgeSwarm {
     const parents = this.#assignAll(now, member, all);
     let mask = all;
     for (const entry of parents) mask &= ~entry.mask;
-    this.#outlet.add(now, session, { mask: mask >>> 0, k });
-    if (parents.length > 0) session.sendControl(now, { t: "parents", list: parents });
+    const from = this.#takeBurst(now) ? this.#outlet.source?.index.next() : undefined;
+    const burst = from === undefined ? mask >>> 0 : all;
+    this.#outlet.add(now, session, { mask: mask >>> 0, k, burst });
+    const list = parents.map((entry) => ({ ...entry, from }));
+    if (list.length > 0) session.sendControl(now, { t: "parents", list });
     this.#introduce(now, member, this.#params.candidates);
+  }
+
+  /**
+   * Whether the edge gives a joiner the whole start burst: the quickest start. In a rush it leaves what has parents to
+   * the parents, lest bursts become most of what it sends.
+   */
+  #takeBurst(now: Ms): boolean {
+    const bytesPerMs = (this.#outlet.bitrateBps / 8000) * BURST_SHARE * Math.max(this.#list.length, 1);
+    const elapsedMs = Math.max(0, now - this.#burstAt);
+    this.#burstAt = now;
+    const cap = (this.#outlet.bitrateBps / 8) * BURST_SECONDS_MAX;
+    this.#burstBytes = Math.min(cap, this.#burstBytes + elapsedMs * bytesPerMs);
+    const bytes = this.#outlet.burstBytes(now);
+    if (bytes > this.#burstBytes) return false;
+    this.#burstBytes -= bytes;
+    return true;
   }
 
   leave(now: Ms, session: Session): void {
@@ -141,6 +168,7 @@ export class EdgeSwarm {
     }
     if (holder === undefined || !isNew) return;
     member.unreachable.add(holder.key);
+    holder.reach += ((member.reached.has(holder.key) ? 1 : 0) - holder.reach) * REACH_GAIN;
     if (now - holder.orphansSince > ORPHAN_WINDOW_MS) {
       holder.orphansSince = now;
       holder.orphans = 0;
@@ -148,6 +176,19 @@ export class EdgeSwarm {
     if (++holder.orphans < ORPHANS_MAX) return;
     holder.orphans = 0;
     for (const slot of [...holder.slots.values()]) this.#closeSlot(now, slot);
+  }
+
+  /** What a member wants pushed by the edge; what it leaves out comes from parents it has reached. */
+  handleSubscribe(session: Session, mask: number): void {
+    const member = this.#members.get(session);
+    if (member === undefined) return;
+    for (let k = 0; k < this.#params.subStreams; k++) {
+      const holder = member.parents[k]?.holder;
+      if (holder === undefined || ((mask >>> k) & 1) === 1) continue;
+      if (member.reached.has(holder.key)) continue;
+      member.reached.add(holder.key);
+      holder.reach += (1 - holder.reach) * REACH_GAIN;
+    }
   }
 
   setOwnAddresses(session: Session, addresses: Member["ownAddresses"]): void {
@@ -203,8 +244,8 @@ export class EdgeSwarm {
     const candidates = this.#list
       .filter((m) => now - m.joinedAt > 1000 && m.report?.congested === false)
       .map((member) => ({ member, spare: spare(member) }))
-      .filter((each) => each.spare >= childrenFirst)
-      .sort((a, b) => b.spare - a.spare);
+      .filter((each) => each.spare >= childrenFirst && each.member.reach > REACH_MIN)
+      .sort((a, b) => b.spare * b.member.reach - a.spare * a.member.reach);
     for (const candidate of candidates) {
       while (candidate.spare >= childrenFirst) {
         const k = this.#worst(missing, candidate.member);
@@ -364,7 +405,7 @@ export class EdgeSwarm {
       const room = slot.limit - slot.children.size;
       if (room <= 0 || slot.holder === member) continue;
       if (member.unreachable.has(slot.holder.key)) continue;
-      let score = room / slot.limit;
+      let score = room / slot.limit + 2 * slot.holder.reach;
       if (slot.holder.region === member.region) score += 1;
       if (chosen.has(slot.holder)) score += 0.5;
       if (score <= bestScore) continue;

@@ -32,8 +32,11 @@ export class Member {
   readonly slots = new Map<number, Slot>();
   /** Who feeds it each sub-stream; undefined = the edge. */
   readonly parents: (Slot | undefined)[];
-  /** Peers it could not reach, by key. */
+  /** Peers it could not reach, or lost, and holders it has reached, by key. */
   readonly unreachable = new Set<string>();
+  readonly reached = new Set<string>();
+  /** Share of those sent to it who could connect to it, smoothed; 1 until somebody could not. */
+  reach = 1;
   /** Children lost since then, by orphan messages. */
   orphansSince: Ms;
   orphans = 0;

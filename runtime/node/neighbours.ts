@@ -25,6 +25,8 @@ export class Neighbour {
   readonly region: number;
   readonly since: Ms;
   gossipAt: Ms;
+  /** Maps are exchanged with it; a super node's many children are not neighbours in that sense. */
+  isMeshed = true;
   /** Index under which it sends the current run; 0 = not said yet. */
   index = 0;
   /** What it said it has: fragment `mapBase + i` is bit i. */
@@ -105,6 +107,7 @@ export class Neighbours {
     inFlight: 0,
   };
   ownRegion = 0;
+  #meshed = 0;
   #replaceAt: Ms | undefined;
 
   constructor(params: SwarmParams, random: Random, scorer: Scorer) {
@@ -113,8 +116,13 @@ export class Neighbours {
     this.#scorer = scorer;
   }
 
+  /** Neighbours that maps are exchanged with. */
+  get meshed(): number {
+    return this.#meshed;
+  }
+
   get isFull(): boolean {
-    return this.list.length >= this.#params.neighboursMax;
+    return this.#meshed >= this.#params.neighboursMax;
   }
 
   of(session: Session): Neighbour | undefined {
@@ -126,9 +134,11 @@ export class Neighbours {
   }
 
   /** Enters a session; the caller has made sure that the node is not here yet. */
-  add(now: Ms, session: Session, node: Uint8Array, region: number): Neighbour {
+  add(now: Ms, session: Session, node: Uint8Array, region: number, isChild: boolean): Neighbour {
     const gossipAt = ms(now + this.#random.next() * this.#params.gossipMs);
     const neighbour = new Neighbour(session, node, region, now, gossipAt);
+    neighbour.isMeshed = !(isChild || this.isFull);
+    if (neighbour.isMeshed) this.#meshed++;
     this.#byKey.set(neighbour.key, neighbour);
     this.#bySession.set(session, neighbour);
     this.list.push(neighbour);
@@ -139,6 +149,7 @@ export class Neighbours {
   remove(session: Session): Neighbour | undefined {
     const neighbour = this.#bySession.get(session);
     if (neighbour === undefined) return undefined;
+    if (neighbour.isMeshed) this.#meshed--;
     this.#bySession.delete(session);
     this.#byKey.delete(neighbour.key);
     const at = this.list.indexOf(neighbour);

@@ -60,6 +60,8 @@ export interface Subscription {
   readonly k: number;
   /** First fragment of the start burst; absent = the current group's. */
   readonly from?: number | undefined;
+  /** Sub-streams of the start burst, when not those of `mask`. */
+  readonly burst?: number | undefined;
 }
 export const EVERYTHING: Subscription = { mask: 1, k: 1 };
 
@@ -122,7 +124,10 @@ export class Outlet {
       tokens: REQUEST_TOKENS,
     };
     this.receivers.set(session, receiver);
-    if (this.source !== undefined) this.#bind(now, receiver, wanted.from);
+    if (this.source === undefined) return;
+    receiver.mask = wanted.burst ?? wanted.mask;
+    this.#bind(now, receiver, wanted.from);
+    receiver.mask = wanted.mask;
   }
 
   /** Replaces what a receiver is pushed; with `from`, what is here of it from that fragment on is sent at once. */
@@ -169,6 +174,14 @@ export class Outlet {
     session.sendControl(now, { t: "stream", index: receiver.index, name, id, epoch, first, next });
     this.sendClock(now, receiver);
     this.#burst(now, receiver, from ?? first);
+  }
+
+  /** Bytes a start burst would have now. */
+  burstBytes(now: Ms): number {
+    const index = this.source?.index;
+    if (index === undefined) return 0;
+    const ageMs = index.ageOf(index.groupStartBefore(now, START_AGE_MS), now);
+    return (this.bitrateBps / 8) * (Math.max(0, ageMs) / 1000);
   }
 
   #burst(now: Ms, receiver: Receiver, from: number): void {

@@ -14,6 +14,10 @@ import type { SwarmParams } from "./swarm-params.ts";
 /** A parent's sub-stream must lag behind the others by this many of its own fragments to count as silent. */
 const SILENT_ROUNDS = 3;
 
+/** A parent's lag before anything was seen of it, and what is added to the usual one. */
+const LAG_FIRST_MS = 200;
+const LATE_MARGIN_MS = 30;
+
 /** What parents need of the peer they belong to. */
 export interface ParentsHost {
   /** The session to a node, if there is one. */
@@ -45,6 +49,9 @@ export class Parents {
   /** Newest fragment seen of each sub-stream, and when it came. */
   readonly #newest: number[];
   readonly #seenAt: Ms[];
+  /** Usual age of a sub-stream's fragments on arrival, ms, and its mean deviation (as RTT is estimated, RFC 6298). */
+  readonly #lagMs: number[];
+  readonly #lagVarMs: number[];
   #newestOfAll = 0;
   #hasSeen = false;
   orphaned = 0;
@@ -54,6 +61,8 @@ export class Parents {
     this.#host = host;
     this.#newest = new Array<number>(params.subStreams).fill(0);
     this.#seenAt = new Array<Ms>(params.subStreams).fill(ms(Number.NEGATIVE_INFINITY));
+    this.#lagMs = new Array<number>(params.subStreams).fill(LAG_FIRST_MS);
+    this.#lagVarMs = new Array<number>(params.subStreams).fill(LAG_FIRST_MS / 2);
   }
 
   /** Sub-streams that come from parents whose session stands. */
@@ -83,13 +92,14 @@ export class Parents {
     let taken = 0;
     for (const entry of list) taken |= entry.mask;
     this.#release(now, taken);
-    for (const { mask, peer } of list) if (peer !== undefined) this.#take(now, peer, mask);
+    for (const { mask, peer, from } of list) {
+      if (peer !== undefined) this.#take(now, peer, mask, from ?? this.#from(mask));
+    }
     this.#tellEdge(now);
   }
 
-  #take(now: Ms, ref: PeerRef, mask: number): void {
+  #take(now: Ms, ref: PeerRef, mask: number, from: number): void {
     const key = nodeKey(ref.node);
-    const from = this.#from(mask);
     const known = this.#parents.get(key);
     if (known !== undefined) {
       known.mask = (known.mask | mask) >>> 0;
@@ -141,9 +151,28 @@ export class Parents {
     this.#host.orphan(now, parent.mask, parent.node, this.#from(parent.mask));
   }
 
-  /** A fragment has come fresh, from anybody. */
-  handleFresh(now: Ms, number: number): void {
+  /** Age at which a missing fragment of sub-stream k is later than its parent ever is. */
+  lateAfterMs(k: number): number {
+    return (this.#lagMs[k] as number) + 4 * (this.#lagVarMs[k] as number) + LATE_MARGIN_MS;
+  }
+
+  /** The session of the parent of sub-stream k; undefined when the edge pushes it. */
+  parentOf(k: number): Session | undefined {
+    for (const parent of this.#parents.values()) {
+      if (((parent.mask >>> k) & 1) === 1) return parent.session;
+    }
+    return undefined;
+  }
+
+  /** A fragment has come fresh, from anybody; `isPushed`: by its parent, the first time. */
+  handleFresh(now: Ms, number: number, ageMs: number, isPushed: boolean): void {
     const k = number % this.#params.subStreams;
+    if (isPushed) {
+      const error = ageMs - (this.#lagMs[k] as number);
+      this.#lagMs[k] = (this.#lagMs[k] as number) + error / 8;
+      const deviation = this.#lagVarMs[k] as number;
+      this.#lagVarMs[k] = deviation + (Math.abs(error) - deviation) / 8;
+    }
     if (!this.#hasSeen) {
       this.#hasSeen = true;
       this.#newest.fill(number);

@@ -43,7 +43,7 @@ export function peerStats(now: Ms, from: PeerStatsSources): PeerStats {
     lossRate: session?.lossRate() ?? 0,
     repairedFragments: intake?.repaired ?? 0,
     duplicateFragments: intake?.duplicates ?? 0,
-    neighbours: swarm.neighbours.list.length,
+    neighbours: swarm.neighbours.meshed,
     superNode: swarm.isSuperNode,
     children: swarm.childCount,
     parents: swarm.parents.count,

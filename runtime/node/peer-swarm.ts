@@ -15,6 +15,7 @@ import type { ControlMessage } from "../wire/control.ts";
 import type { AnswerPacket, FeedbackEntry, RequestPacket } from "../wire/feedback.ts";
 import type { ConnectPacket } from "../wire/handshake.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
+import { FLAG_RESENT, flagPhase, Phase } from "../wire/segment.ts";
 import { encodePunch, type MapPacket, MAP_BYTES_MAX, type PeerRef } from "../wire/swarm.ts";
 import type { PeerOptions } from "./api.ts";
 import { nodeKey } from "./member.ts";
@@ -156,7 +157,9 @@ export class PeerSwarm implements SessionHost {
   handleFresh(now: Ms, playback: Playback, header: FragmentHeader, bytes: number, from: Session): void {
     if (playback !== this.#playback) return;
     this.puller.handleFresh(now, header.number, from);
-    this.parents.handleFresh(now, header.number);
+    const isPushed = flagPhase(header.flags) === Phase.push && (header.flags & FLAG_RESENT) === 0;
+    const ageMs = playback.intake.index.ageOf(header.number, now);
+    this.parents.handleFresh(now, header.number, ageMs, isPushed);
     const { number, index, total, flags } = header;
     this.outlet.fanOut(now, number, index, total, flags, bytes);
   }
@@ -192,7 +195,7 @@ export class PeerSwarm implements SessionHost {
     }
     if (playback === undefined) return;
     if (now - this.#begunAt >= START_GRACE_MS) {
-      this.puller.ask(now, playback.buffer, this.#edge, playback.edgeIndex);
+      this.puller.ask(now, playback, this.parents, this.#edge);
     }
     this.#gossip(now, playback);
     if (this.#feedbackAt === NEVER || now >= this.#feedbackAt) this.#feedParents(now, playback);
@@ -207,7 +210,7 @@ export class PeerSwarm implements SessionHost {
 
   #wantPeers(now: Ms): void {
     this.#wantAt = ms(now + WANT_MS);
-    const missing = this.params.neighboursMax - this.neighbours.list.length;
+    const missing = this.params.neighboursMax - this.neighbours.meshed;
     if (this.#edge === undefined || this.neighbours.candidates.size > 0) return;
     const count = missing > 0 ? Math.min(missing, this.params.candidates) : 4;
     this.#edge.sendControl(now, { t: "want", count });
@@ -220,7 +223,7 @@ export class PeerSwarm implements SessionHost {
     const bits = Math.max(0, Math.min(MAP_BYTES_MAX * 8, (index.next() - base) | 0));
     const bytes = (bits + 7) >>> 3;
     for (const neighbour of this.neighbours.list) {
-      if (now < neighbour.gossipAt) continue;
+      if (!neighbour.isMeshed || now < neighbour.gossipAt) continue;
       neighbour.gossipAt = ms(now + gossipMs);
       const receiver = this.outlet.receivers.get(neighbour.session);
       if (receiver === undefined || receiver.index === 0) continue;
@@ -332,7 +335,7 @@ export class PeerSwarm implements SessionHost {
       before.session.close(now, CloseCode.done, "another session stands");
       this.#forget(now, before.session, true);
     }
-    this.neighbours.add(now, session, node, region);
+    this.neighbours.add(now, session, node, region, wanted !== 0 && wanted.mask !== 0);
     this.outlet.add(now, session, wanted === 0 ? { mask: 0, k: this.params.subStreams } : wanted);
   }
 

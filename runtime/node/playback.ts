@@ -29,12 +29,12 @@ export class Playback implements IntakeListener {
   /** Index of this run on the current session; 0 = none. */
   #index = 0;
   readonly #swarm: PeerSwarm;
-  readonly #hot: HotPath;
+  readonly hot: HotPath;
   #succeededAt: Ms | undefined;
 
   constructor(hot: HotPath, stream: StreamIdentity, options: PeerOptions, swarm: PeerSwarm) {
     this.#swarm = swarm;
-    this.#hot = hot;
+    this.hot = hot;
     const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX, capacity: options.fragmentsKept ?? FRAGMENTS };
     this.intake = new Intake(hot, stream, retention, this);
     this.buffer = new PlayBuffer(this.intake.index, this.intake.clock, {
@@ -72,7 +72,7 @@ export class Playback implements IntakeListener {
     let number = (from + ((k - (from % subStreams) + subStreams) % subStreams)) >>> 0;
     for (let i = 0; i < FRAGMENTS / subStreams; i++) {
       if (serialDiff(index.next(), number) <= 0) return number;
-      if (this.#hot.fragmentSlot(index.store, number) === 0) return number;
+      if (this.hot.fragmentSlot(index.store, number) === 0) return number;
       number = (number + subStreams) >>> 0;
     }
     return number;

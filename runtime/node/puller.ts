@@ -4,16 +4,22 @@
  */
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";
+import type { HotPath } from "../core/hot-path.ts";
 import type { PlayBuffer } from "../core/play-buffer.ts";
+import type { SegmentIndex } from "../core/segment-index.ts";
 import type { Session } from "../core/session.ts";
 import { drawWeighted } from "../score/pick.ts";
 import { AnswerCode, type AnswerPacket, RequestFlag } from "../wire/feedback.ts";
 import type { Neighbour, Neighbours } from "./neighbours.ts";
+import type { Parents } from "./parents.ts";
+import type { Playback } from "./playback.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
 /** Ranges looked at, and asked for in one packet. */
 const RANGES_MAX = 48;
 const ASKED_MAX = 2048;
+/** Holes looked at in one go. */
+const MISSING_MAX = 256;
 /** Between two requests to the edge for the same fragment at least this, beyond the RTT. */
 const EDGE_AGAIN_MS = 40;
 /** A MAP older than this says little. */
@@ -41,6 +47,7 @@ export class Puller {
   readonly #asked = new Map<number, Asked>();
   readonly #weights: number[] = [];
   readonly #able: Neighbour[] = [];
+  readonly #numbers: number[] = [];
   #inFlight = 0;
   requests = 0;
   edgeRequests = 0;
@@ -51,33 +58,64 @@ export class Puller {
     this.#neighbours = neighbours;
   }
 
-  /** Asks for what is missing now. `edge` and its stream index serve compensation. */
-  ask(now: Ms, buffer: PlayBuffer, edge: Session | undefined, edgeIndex: number): void {
+  /**
+   * Asks for what is missing now: what is later than its parent usually is, first of that parent (it was lost on the
+   * way), then of neighbours; what is about to be played, of the edge.
+   */
+  ask(now: Ms, playback: Playback, parents: Parents, edge: Session | undefined): void {
     this.#giveUp(now);
+    const { buffer, intake, edgeIndex } = playback;
     const byNeighbour = new Map<Neighbour, Range[]>();
-    const urgent: Range[] = [];
-    for (const range of buffer.holesToAsk(now, RANGES_MAX)) {
-      for (let i = 0; i < range.count; i++) {
-        const number = (range.first + i) >>> 0;
-        const budgetMs = range.deadline - now;
-        if (range.zone === "pull") this.#pull(now, number, budgetMs, byNeighbour);
-        else this.#compensate(now, number, budgetMs, edge, urgent);
-      }
+    const from = buffer.wantedFrom();
+    const missing = this.#missing(playback.hot, intake.index, from);
+    const playoutMs = buffer.playoutMs(now);
+    for (let i = 0; i < missing; i++) {
+      const number = this.#numbers[i] as number;
+      const k = number % this.#params.subStreams;
+      const ageMs = intake.index.ageOf(number, now);
+      const parent = parents.parentOf(k);
+      /* What the edge pushes, it repairs by itself: that takes its round trip more. */
+      const patienceMs = parent === undefined ? (edge?.srttMs() ?? 0) + EDGE_AGAIN_MS : 0;
+      if (ageMs < parents.lateAfterMs(k) + patienceMs) continue;
+      this.#pull(now, number, playoutMs - ageMs, parent, byNeighbour);
     }
     for (const [neighbour, ranges] of byNeighbour) {
-      const stream = neighbour.index;
       this.requests += ranges.length;
-      send(now, neighbour.session, stream, RequestFlag.pull, ranges);
+      send(now, neighbour.session, neighbour.index, RequestFlag.pull, ranges);
     }
-    if (edge === undefined || edgeIndex === 0 || urgent.length === 0) return;
+    if (edge === undefined || edgeIndex === 0) return;
+    const urgent: Range[] = [];
+    for (const range of buffer.holesToAsk(now, RANGES_MAX)) {
+      if (range.zone !== "compensate") continue;
+      for (let i = 0; i < range.count; i++) {
+        this.#compensate(now, (range.first + i) >>> 0, range.deadline - now, edge, urgent);
+      }
+    }
+    if (urgent.length === 0) return;
     this.edgeRequests += urgent.length;
     send(now, edge, edgeIndex, RequestFlag.urgent, urgent);
   }
 
-  #pull(now: Ms, number: number, budgetMs: number, into: Map<Neighbour, Range[]>): void {
+  /** Missing fragments from `from` to the newest seen, to `#numbers`; how many. */
+  #missing(hot: HotPath, index: SegmentIndex, from: number): number {
+    const count = index.holes(from, index.next(), MISSING_MAX);
+    for (let i = 0; i < count; i++) this.#numbers[i] = (hot.out[i] as number) >>> 0;
+    return count;
+  }
+
+  #pull(
+    now: Ms,
+    number: number,
+    budgetMs: number,
+    parent: Session | undefined,
+    into: Map<Neighbour, Range[]>,
+  ): void {
     const before = this.#asked.get(number);
     if (before?.neighbour !== undefined || this.#inFlight >= this.#params.pullsInFlightMax) return;
-    const neighbour = this.#choose(now, number, budgetMs);
+    const isFirst = before === undefined || before.tries === 0;
+    const ofParent = isFirst && parent !== undefined ? this.#neighbours.of(parent) : undefined;
+    const isAble = ofParent !== undefined && ofParent.index !== 0;
+    const neighbour = isAble ? ofParent : this.#choose(now, number, budgetMs);
     if (neighbour === undefined) return;
     const patienceMs = neighbour.session.srttMs() + this.#params.pullPatienceMs;
     const asked = before ?? this.#newAsked(number, now);

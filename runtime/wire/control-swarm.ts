@@ -19,6 +19,8 @@ export const SWARM_LIST_MAX = 32;
 export interface ParentEntry {
   readonly mask: number;
   readonly peer?: PeerRef | undefined;
+  /** The edge sends what lies before this fragment; absent = ask the parent for all that is missing. */
+  readonly from?: number | undefined;
 }
 
 export type SwarmMessage =
@@ -58,8 +60,9 @@ export function swarmFields(message: SwarmMessage): Fields {
     case "parents":
       return {
         t: message.t,
-        list: message.list.map(({ mask, peer }) => ({
+        list: message.list.map(({ mask, peer, from }) => ({
           mask,
+          ...(from === undefined ? {} : { from }),
           ...(peer === undefined ? {} : { peer: encodePeerRef(peer) }),
         })),
       };
@@ -130,8 +133,10 @@ function parentOf(value: unknown): ParentEntry | undefined {
   const fields = value as Fields;
   const mask = maskOf(fields);
   const peer = fields["peer"] === undefined ? undefined : peerOf(fields["peer"]);
+  const from = integerField(fields, "from", 0, 0xffff_ffff);
   if (mask === undefined || (peer === undefined && fields["peer"] !== undefined)) return undefined;
-  return peer === undefined ? { mask } : { mask, peer };
+  if (from === undefined && fields["from"] !== undefined) return undefined;
+  return peer === undefined ? { mask, from } : { mask, peer, from };
 }
 
 function peerOf(value: unknown): PeerRef | undefined {
