@@ -29,15 +29,20 @@ export class ControlStream {
   /** Waiting to be sent, or to be sent again: lowest offset first. */
   readonly #unsent: Chunk[] = [];
   readonly #inFlight = new Map<number, Chunk>();
+  /** Everything before it has arrived. */
+  #settledOffset = 0;
   #sendOffset = 0;
   #pendingBytes = 0;
   readonly #ahead = new Map<number, Uint8Array>();
   #aheadBytes = 0;
   #receiveOffset = 0;
 
-  /** Whether a chunk waits for `nextChunk`. */
+  /** Whether a chunk waits for `nextChunk`, and the receiver must have room for it ahead of what it still lacks. */
   get hasUnsent(): boolean {
-    return this.#unsent.length > 0;
+    const chunk = this.#unsent[0];
+    if (chunk === undefined) return false;
+    const ahead = serialDiff(chunk.offset, this.#settledOffset) + chunk.bytes.length;
+    return ahead <= CONTROL_RECEIVE_BYTES_MAX;
   }
 
   /** Everything written has arrived. */
@@ -59,8 +64,8 @@ export class ControlStream {
 
   /** The next chunk to put into a packet; it counts as in flight from then on. */
   nextChunk(now: Ms): Readonly<Chunk> | undefined {
-    const chunk = this.#unsent.shift();
-    if (chunk === undefined) return undefined;
+    if (!this.hasUnsent) return undefined;
+    const chunk = this.#unsent.shift() as Chunk;
     chunk.sentAt = now;
     chunk.sends++;
     this.#inFlight.set(chunk.offset, chunk);
@@ -82,23 +87,39 @@ export class ControlStream {
   }
 
   handleAcked(offset: number): void {
-    const chunk = this.#inFlight.get(offset);
-    if (chunk !== undefined) {
-      this.#inFlight.delete(offset);
-      this.#pendingBytes -= chunk.bytes.length;
-      return;
-    }
-    const waiting = this.#unsent.findIndex((c) => c.offset === offset);
-    if (waiting < 0) return; /* acknowledged before, under another packet number */
-    this.#pendingBytes -= (this.#unsent[waiting] as Chunk).bytes.length;
-    this.#unsent.splice(waiting, 1);
+    const chunk = this.#inFlight.get(offset) ?? this.#takeUnsent(offset);
+    if (chunk === undefined) return; /* acknowledged before, under another packet number */
+    this.#inFlight.delete(offset);
+    this.#pendingBytes -= chunk.bytes.length;
+    if (offset === this.#settledOffset) this.#settledOffset = this.#lowestPending();
   }
 
   handleLost(offset: number): void {
     const chunk = this.#inFlight.get(offset);
     if (chunk === undefined) return;
     this.#inFlight.delete(offset);
-    this.#unsent.unshift(chunk);
+    const at = this.#unsent.findIndex((other) => serialDiff(other.offset, offset) > 0);
+    this.#unsent.splice(at < 0 ? this.#unsent.length : at, 0, chunk);
+  }
+
+  /** The chunk given last could not leave. */
+  handleUnsent(offset: number): void {
+    const chunk = this.#inFlight.get(offset);
+    if (chunk !== undefined) chunk.sends--;
+    this.handleLost(offset);
+  }
+
+  #takeUnsent(offset: number): Chunk | undefined {
+    const at = this.#unsent.findIndex((chunk) => chunk.offset === offset);
+    return at < 0 ? undefined : this.#unsent.splice(at, 1)[0];
+  }
+
+  #lowestPending(): number {
+    let lowest = this.#unsent[0]?.offset ?? this.#sendOffset;
+    for (const offset of this.#inFlight.keys()) {
+      if (serialDiff(offset, lowest) < 0) lowest = offset;
+    }
+    return lowest;
   }
 
   /**
