@@ -5,7 +5,7 @@
 import type { Ms } from "../base/time.ts";
 import { type Address, addressKey } from "../wire/address.ts";
 import { checkCookie, makeCookie } from "../wire/cookie.ts";
-import type { CloseCode } from "../wire/close-code.ts";
+import { CloseCode } from "../wire/close-code.ts";
 import {
   type AcceptParams,
   type ConnectPacket,
@@ -15,12 +15,13 @@ import {
   encodeCookie,
   encodeRefuse,
   encodeVersions,
+  type RefusePacket,
   WIRE_VERSION,
 } from "../wire/handshake.ts";
 import { PacketType } from "../wire/packet.ts";
 import { checkTicket } from "../wire/swarm.ts";
 import type { NodeContext } from "./node-context.ts";
-import { type AckProfile, Session, type SessionHost } from "./session.ts";
+import type { AckProfile, Session, SessionHost } from "./session.ts";
 
 /** How a role answers a proven CONNECT. */
 export type Admission =
@@ -38,6 +39,8 @@ export type Admit = (now: Ms, from: Address, connect: ConnectPacket) => Admissio
 /** Recent ACCEPTs kept to answer a repeated CONNECT with the same words. */
 const ACCEPTS_MAX = 4096;
 const ACCEPT_KEEP_MS = 15_000;
+/** Whoever found no memory may ask again after this. */
+const RETRY_FULL_MS = 2000;
 
 interface Accepted {
   readonly packet: Uint8Array;
@@ -102,26 +105,30 @@ export class Acceptor {
     }
     const admission = this.#admit(now, from, connect);
     if ("refuse" in admission) {
-      this.handshakesRefused++;
       const { refuse: code, reason, retryMs } = admission;
-      this.#context.outbox.send(from, encodeRefuse({ cid: connect.cid, code, reason, retryMs }));
+      this.#refuse(from, { cid: connect.cid, code, reason, retryMs });
       return;
     }
     const [hi, lo] = this.#context.newConnectionId();
-    const session = new Session(
-      this.#context,
-      admission.host,
-      { localHi: hi, localLo: lo, remoteHi: connect.cid.hi, remoteLo: connect.cid.lo },
-      from,
-      now,
-      admission.ack,
-    );
+    const { host, ack } = admission;
+    const remote = { remoteHi: connect.cid.hi, remoteLo: connect.cid.lo };
+    const ids = { localHi: hi, localLo: lo, ...remote };
+    const session = this.#context.open(now, host, ids, from, ack);
+    if (session === undefined) {
+      const [code, reason] = [CloseCode.overloaded, "no memory for a session"];
+      this.#refuse(from, { cid: connect.cid, code, reason, retryMs: RETRY_FULL_MS });
+      return;
+    }
     session.agent = connect.params.agent;
-    this.#context.add(session);
     const packet = encodeAccept({ cid: connect.cid, own: { hi, lo }, params: admission.accept });
     this.#remember(now, key, packet);
     this.#context.outbox.send(from, packet);
     admission.opened(session);
+  }
+
+  #refuse(to: Address, refusal: RefusePacket): void {
+    this.handshakesRefused++;
+    this.#context.outbox.send(to, encodeRefuse(refusal));
   }
 
   #isProven(now: Ms, from: Address, connect: ConnectPacket): boolean {

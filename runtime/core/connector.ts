@@ -19,9 +19,9 @@ import {
 } from "../wire/handshake.ts";
 import { PacketType } from "../wire/packet.ts";
 import type { NodeContext } from "./node-context.ts";
-import { type AckProfile, Session, type SessionHost } from "./session.ts";
+import type { AckProfile, Session, SessionHost } from "./session.ts";
 
-const RETRY_MS_FIRST = 200;
+const RETRY_MS_FIRST = 150;
 const RETRY_MS_MAX = 2000;
 const ATTEMPTS_MAX = 6;
 
@@ -147,9 +147,13 @@ export class Connector {
       remoteLo: accept.own.lo,
     };
     const { host, ack } = this.#options;
-    const session = new Session(this.#context, host, ids, from, now, ack);
+    const session = this.#context.open(now, host, ids, from, ack);
+    if (session === undefined) {
+      const [code, reason] = [CloseCode.overloaded, "no memory for a session here"];
+      this.#finish(now, { type: "refused", code, reason, retryMs: RETRY_MS_MAX });
+      return true;
+    }
     session.agent = accept.params.agent;
-    this.#context.add(session);
     this.#finish(now, { type: "open", session, accept });
     return true;
   }

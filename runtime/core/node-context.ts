@@ -12,7 +12,7 @@ import { CloseCode } from "../wire/close-code.ts";
 import { cidHi, cidLo, isConnected } from "../wire/packet.ts";
 import { type HotPath, Settled } from "./hot-path.ts";
 import type { Outbox } from "./outbox.ts";
-import { PacketKind, type Session } from "./session.ts";
+import { type AckProfile, PacketKind, Session, type SessionHost, type SessionIds } from "./session.ts";
 import { receivePacket } from "./session-receive.ts";
 import { TimerHeap } from "./timer-heap.ts";
 import type { Uplink } from "./uplink.ts";
@@ -56,10 +56,21 @@ export class NodeContext {
     }
   }
 
-  add(session: Session): void {
-    assert(!this.#sessions.has(session.ids.localLo), "connection id taken");
-    this.#sessions.set(session.ids.localLo, session);
+  /** A new session under `ids`; undefined when memory has no room for one. */
+  open(
+    now: Ms,
+    host: SessionHost,
+    ids: SessionIds,
+    address: Address,
+    ack: AckProfile,
+  ): Session | undefined {
+    assert(!this.#sessions.has(ids.localLo), "connection id taken");
+    const handle = this.hot.sessionOpen();
+    if (handle <= 0) return undefined;
+    const session = new Session(this, handle, host, ids, address, now, ack);
+    this.#sessions.set(ids.localLo, session);
     this.touch(session);
+    return session;
   }
 
   /** Ends a session's life here, without a word to anybody. */

@@ -3,7 +3,7 @@
  * Every path is total: bytes that no encoder writes are refused (false) or, where they contradict the protocol under
  * a valid connection id, thrown as a ProtocolViolation that costs the sender its session.
  */
-import type { Ms } from "../base/time.ts";
+import { type Ms, ms } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";
 import {
   decodeAnswer,
@@ -31,10 +31,11 @@ import {
   u16,
   u32,
 } from "../wire/packet.ts";
-import { toClockUnits } from "../wire/segment.ts";
+import { expandClock, toClockUnits } from "../wire/segment.ts";
 import { decodeMap, decodeReport } from "../wire/swarm.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Session } from "./session.ts";
+import { PONG_AGE_MS } from "./session-types.ts";
 
 const header: FragmentHeader = { stream: 0, number: 0, index: 0, total: 0, flags: 0 };
 
@@ -179,7 +180,9 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
     case PacketType.PONG: {
       const pong = decodePong(data, ID_BYTES);
       if (pong === undefined) return false;
-      session.handlePong(now, pong);
+      const sentAt = expandClock(pong.echoed, now);
+      if (sentAt > now || now - sentAt > PONG_AGE_MS) return true;
+      session.clock.addSample(ms(sentAt), pong.received, pong.sent, now);
       return true;
     }
     case PacketType.CHALLENGE: {

@@ -38,6 +38,15 @@ export const ACK_PEER: AckProfile = {
   repairs: "receiver",
 };
 
+/** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
+export const KEEPALIVE_MS = 1000;
+/** Nothing heard for this long: the other side is gone. */
+export const DEAD_MS = 3000;
+/** First pings come in quick succession, so that the clock is known before the first frame is due. */
+export const PING_START_MS = [0, 60, 140, 300] as const;
+/** An answer to a PING older than this says nothing about the clock. */
+export const PONG_AGE_MS = 5000;
+
 export interface SessionHost {
   handleControl(now: Ms, session: Session, message: ControlMessage): void;
   handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void;

@@ -20,7 +20,6 @@ import {
   encodePing,
   encodeRequest,
   type FeedbackEntry,
-  type PongPacket,
   type RequestPacket,
 } from "../wire/feedback.ts";
 import {
@@ -31,7 +30,7 @@ import {
   NUMBERED_BYTES,
   PacketType,
 } from "../wire/packet.ts";
-import { expandClock, toClockUnits } from "../wire/segment.ts";
+import { toClockUnits } from "../wire/segment.ts";
 import { encodeMap, encodeReport, type ReportPacket } from "../wire/swarm.ts";
 import { ClockEstimate } from "./clock-estimate.ts";
 import { type HotPath, MAX_ACK_BYTES, Status } from "./hot-path.ts";
@@ -43,7 +42,10 @@ import { SessionPort } from "./session-port.ts";
 import {
   ACK_FAST,
   type AckProfile,
+  DEAD_MS,
+  KEEPALIVE_MS,
   PacketKind,
+  PING_START_MS,
   type SessionHost,
   type SessionIds,
   type StreamSink,
@@ -52,15 +54,6 @@ import {
 import type { HeapMember } from "./timer-heap.ts";
 
 export * from "./session-types.ts";
-
-/** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
-export const KEEPALIVE_MS = 1000;
-/** Nothing heard for this long: the other side is gone. */
-export const DEAD_MS = 3000;
-/** First pings come in quick succession, so that the clock is known before the first frame is due. */
-const PING_START_MS = [0, 60, 140, 300] as const;
-/** An answer to a PING older than this says nothing about the clock. */
-const PONG_AGE_MS = 5000;
 
 export class Session implements HeapMember {
   heapIndex = -1;
@@ -98,8 +91,10 @@ export class Session implements HeapMember {
   #streamIndex = 0;
   #check: AddressCheck | undefined;
 
+  /** `handle` is an open session of the hot path, owned from now on. See `NodeContext.open`. */
   constructor(
     context: NodeContext,
+    handle: number,
     host: SessionHost,
     ids: SessionIds,
     address: Address,
@@ -116,8 +111,7 @@ export class Session implements HeapMember {
     this.#lastSentAt = now;
     this.#lastReceivedAt = now;
     this.#pingAt = now;
-    this.handle = context.hot.sessionOpen();
-    assert(this.handle > 0, "session: hot path full; admission must have checked");
+    this.handle = handle;
   }
 
   /** The next free index for a stream we send on this session, 1..65535. */
@@ -295,12 +289,6 @@ export class Session implements HeapMember {
     this.#controlStream().receive(offset, bytes, (message) => {
       if (this.isOpen) this.host.handleControl(now, this, message);
     });
-  }
-
-  handlePong(now: Ms, pong: PongPacket): void {
-    const sentAt = expandClock(pong.echoed, now);
-    if (sentAt > now || now - sentAt > PONG_AGE_MS) return;
-    this.clock.addSample(ms(sentAt), pong.received, pong.sent, now);
   }
 
   /** The other side said goodbye. */
