@@ -18,6 +18,7 @@ import type { ClockEntry, FeedbackEntry, RequestPacket } from "../wire/feedback.
 import type { MediaFrame } from "../wire/frame.ts";
 import type { ConnectPacket } from "../wire/handshake.ts";
 import { CONNECTED_FROM } from "../wire/packet.ts";
+import type { StreamInfo } from "../wire/stream-info.ts";
 import type { ReportPacket } from "../wire/swarm.ts";
 import type {
   CloseReason,
@@ -147,7 +148,7 @@ export class Edge implements EdgeCommands, SessionHost {
     if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
-    return this.#accept((session) => {
+    return this.#accept(this.#ingest(stream).outlet.describeFirst(now), (session) => {
       this.#viewers++;
       const ingest = this.#ingest(stream);
       ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
@@ -170,7 +171,7 @@ export class Edge implements EdgeCommands, SessionHost {
       const text = `"${stream}" is being published by ${ingest.publisherName}`;
       return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
     }
-    return this.#accept((session) => {
+    return this.#accept(undefined, (session) => {
       const before = ingest.takeOver(now, session, node);
       if (before !== undefined) this.#bySession.delete(before);
       return ingest;
@@ -190,9 +191,12 @@ export class Edge implements EdgeCommands, SessionHost {
     return publishers;
   }
 
-  #accept(opened: (session: Session) => EdgeIngest): Admission {
+  #accept(
+    stream: StreamInfo | undefined,
+    opened: (session: Session) => EdgeIngest,
+  ): Admission {
     return {
-      accept: { agent: this.#options.agent, node: this.#node },
+      accept: { agent: this.#options.agent, node: this.#node, stream },
       host: this,
       ack: ACK_FAST,
       opened: (session) => this.#bySession.set(session, opened(session)),

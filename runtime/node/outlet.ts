@@ -17,6 +17,7 @@ import {
   type RequestPacket,
 } from "../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
+import type { StreamInfo } from "../wire/stream-info.ts";
 import type { EpochSource } from "./intake.ts";
 import { RateMeter } from "./rate-meter.ts";
 
@@ -51,6 +52,9 @@ const START_AGE_MS = 1500;
 const BURST_MS = 5000;
 /** Fragments a receiver may be compensated at once, and per second. */
 const REQUEST_TOKENS = 512;
+
+/** Index of the first stream a session sends. */
+const FIRST_INDEX = 1;
 
 /** What a receiver wants pushed. */
 export interface Subscription {
@@ -168,12 +172,23 @@ export class Outlet {
     const { session } = receiver;
     receiver.index = session.nextStreamIndex();
     session.sources.set(receiver.index, { store: source.index.store });
+    const info = this.describe(now, receiver.index);
+    session.sendControl(now, { t: "stream", ...info });
+    this.sendClock(now, receiver);
+    this.#burst(now, receiver, from ?? info.first);
+  }
+
+  /** The current run as a receiver is told of it. */
+  describe(now: Ms, index: number): StreamInfo {
+    const source = this.source as EpochSource;
     const { name, id, epoch } = source.stream;
     const first = source.index.groupStartBefore(now, START_AGE_MS);
-    const next = source.index.next();
-    session.sendControl(now, { t: "stream", index: receiver.index, name, id, epoch, first, next });
-    this.sendClock(now, receiver);
-    this.#burst(now, receiver, from ?? first);
+    return { index, name, id, epoch, first, next: source.index.next() };
+  }
+
+  /** What a session about to stand can be told in its ACCEPT: data may then follow in the same flight. */
+  describeFirst(now: Ms): StreamInfo | undefined {
+    return this.source === undefined ? undefined : this.describe(now, FIRST_INDEX);
   }
 
   /** Bytes a start burst would have now. */

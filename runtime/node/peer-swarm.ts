@@ -16,7 +16,8 @@ import type { AnswerPacket, FeedbackEntry, RequestPacket } from "../wire/feedbac
 import type { ConnectPacket } from "../wire/handshake.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import { FLAG_RESENT, flagPhase, Phase } from "../wire/segment.ts";
-import { encodePunch, type MapPacket, MAP_BYTES_MAX, type PeerRef } from "../wire/swarm.ts";
+import type { StreamInfo } from "../wire/stream-info.ts";
+import { encodePunch, MAP_BYTES_MAX, type MapPacket, type PeerRef } from "../wire/swarm.ts";
 import type { PeerOptions } from "./api.ts";
 import { nodeKey } from "./member.ts";
 import { type Neighbour, Neighbours } from "./neighbours.ts";
@@ -68,7 +69,9 @@ export class PeerSwarm implements SessionHost {
     this.acceptor = new Acceptor(context, (now, _from, connect) => this.#admit(now, connect), {
       ticketsOnly: true,
     });
-    this.neighbours = new Neighbours(this.params, random, createScorer(options.scorer ?? "mlp", random));
+    const { scorer = "mlp" } = options;
+    const chooser = typeof scorer === "string" ? createScorer(scorer, random) : scorer;
+    this.neighbours = new Neighbours(this.params, random, chooser);
     this.puller = new Puller(this.params, random, this.neighbours);
     this.outlet = new Outlet(context.hot, options.stream);
     this.parents = new Parents(this.params, {
@@ -154,7 +157,13 @@ export class PeerSwarm implements SessionHost {
   }
 
   /** A fragment came in fresh, from anybody: children get it at once. */
-  handleFresh(now: Ms, playback: Playback, header: FragmentHeader, bytes: number, from: Session): void {
+  handleFresh(
+    now: Ms,
+    playback: Playback,
+    header: FragmentHeader,
+    bytes: number,
+    from: Session,
+  ): void {
     if (playback !== this.#playback) return;
     this.puller.handleFresh(now, header.number, from);
     const isPushed = flagPhase(header.flags) === Phase.push && (header.flags & FLAG_RESENT) === 0;
@@ -272,8 +281,11 @@ export class PeerSwarm implements SessionHost {
       params: () => ({ role: "peer", stream, agent, node: this.#node, ...wants }),
       done: (at, result) => {
         this.#connecting.delete(key);
-        if (result.type === "open") this.#opened(at, result.session, ref, child?.mask ?? 0);
-        else this.parents.handleLost(at, key);
+        if (result.type === "open") {
+          this.#opened(at, result.session, ref, child?.mask ?? 0);
+          const { stream: info } = result.accept.params;
+          if (info !== undefined) this.#bind(result.session, info);
+        } else this.parents.handleLost(at, key);
       },
     });
     this.#connecting.set(key, connector);
@@ -308,7 +320,11 @@ export class PeerSwarm implements SessionHost {
     }
     const wanted = { mask, k: this.params.subStreams, from: params.from };
     return {
-      accept: { agent: this.#options.agent, node: this.#node },
+      accept: {
+        agent: this.#options.agent,
+        node: this.#node,
+        stream: this.outlet.describeFirst(now),
+      },
       host: this,
       ack: ACK_PEER,
       opened: (session) => this.#enter(now, session, params.node, 0, wanted),
@@ -363,18 +379,23 @@ export class PeerSwarm implements SessionHost {
   handleControl(now: Ms, session: Session, message: ControlMessage): void {
     const neighbour = this.neighbours.of(session);
     if (neighbour === undefined) return;
-    if (message.t === "stream") {
-      const playback = this.#playback;
-      if (playback === undefined || message.epoch !== playback.intake.stream.epoch) return;
-      neighbour.index = message.index;
-      session.sinks.set(message.index, playback.intake);
-    } else if (message.t === "ended") {
+    if (message.t === "stream") this.#bind(session, message);
+    else if (message.t === "ended") {
       session.sinks.delete(message.index);
       if (neighbour.index === message.index) neighbour.index = 0;
     } else if (message.t === "subscribe") {
       const mask = (message.mask & this.#carried) >>> 0;
       this.outlet.subscribe(now, session, { mask, k: message.k, from: message.from });
     }
+  }
+
+  /** A neighbour sends the run we play under this index. */
+  #bind(session: Session, info: StreamInfo): void {
+    const playback = this.#playback;
+    const neighbour = this.neighbours.of(session);
+    if (playback === undefined || info.epoch !== playback.intake.stream.epoch) return;
+    if (neighbour !== undefined) neighbour.index = info.index;
+    session.sinks.set(info.index, playback.intake);
   }
 
   handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {

@@ -14,6 +14,7 @@ import type { CloseCode } from "../wire/close-code.ts";
 import type { ControlMessage } from "../wire/control.ts";
 import type { AnswerPacket, ClockEntry } from "../wire/feedback.ts";
 import { CONNECTED_FROM } from "../wire/packet.ts";
+import type { StreamInfo } from "../wire/stream-info.ts";
 import type { PeerCommands, PeerEvent, PeerOptions, PeerStats } from "./api.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
 import { peerStats } from "./peer-stats.ts";
@@ -110,7 +111,11 @@ export class Peer implements PeerCommands, SessionHost {
         agent: this.#options.agent,
         node: this.#node,
       }),
-      opened: (at, session) => this.#swarm.handleEdge(at, session),
+      opened: (at, session, accept) => {
+        this.#swarm.handleEdge(at, session);
+        const { stream } = accept.params;
+        if (stream !== undefined) this.#bind(at, session, stream);
+      },
       event: (event) => this.#outbox.event(event),
     });
     return this.#upstream;
@@ -180,13 +185,14 @@ export class Peer implements PeerCommands, SessionHost {
       if (message.name !== this.#options.stream) {
         throw new ProtocolViolation("unexpected", `stream "${message.name}" was not asked for`);
       }
+      if (session.sinks.has(message.index)) return; /* known from the ACCEPT */
       this.#bind(now, session, message);
     } else if (message.t === "ended") {
       for (const playback of this.#playbacks) playback.handleEnded(now, message.index, message.next);
     }
   }
 
-  #bind(now: Ms, session: Session, message: ControlMessage & { t: "stream" }): void {
+  #bind(now: Ms, session: Session, message: StreamInfo): void {
     const { name, id, epoch, index } = message;
     let playback = this.#playbacks.find((one) => one.intake.stream.epoch === epoch);
     if (playback === undefined) {
