@@ -3,6 +3,7 @@
  * (publisher.ts), `Edge` (edge.ts) and `Peer` (peer.ts), each a `Node` of node.ts with the commands listed here.
  */
 import type { Ms } from "../base/time.ts";
+import type { Scorer, ScorerKind } from "../score/scorer.ts";
 import type { Address } from "../wire/address.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 import type { Node } from "./node.ts";
@@ -56,7 +57,9 @@ export interface PublisherOptions {
 
 export type PublisherEvent =
   | LinkEvent
-  | { readonly type: "warning"; readonly code: string; readonly text: string };
+  | { readonly type: "warning"; readonly code: string; readonly text: string }
+  /** After `close`: what was pushed has arrived or had its time, and goodbye is said. */
+  | { readonly type: "closed" };
 
 export interface PublisherStats {
   readonly stream: string;
@@ -71,8 +74,9 @@ export interface PublisherCommands extends Node<PublisherEvent> {
   push(now: Ms, frame: MediaFrame): void;
   /** The encoder starts over (reconnect, timestamps jump back): a new epoch. */
   newEpoch(now: Ms): void;
-  /** Ends the stream and says goodbye. */
+  /** Ends the stream: takes no more frames, and says goodbye (`closed`) once those it took have arrived, or 1 s on. */
   close(now: Ms): void;
+  readonly isClosed: boolean;
   stats(now: Ms): PublisherStats;
 }
 
@@ -214,7 +218,7 @@ export interface PeerOptions {
   /** The swarm's parameters; SWARM_PARAMS by default. */
   readonly swarm?: SwarmParams;
   /** How neighbours are judged: the trained network by default. */
-  readonly scorer?: "mlp" | "linear" | "rtt" | "random";
+  readonly scorer?: ScorerKind | Scorer;
   /** Share of a core this program uses, 0..1, as the system says. */
   readonly cpuShare?: () => number;
   /** Fragments one run of the stream may hold: a power of two, 8192 by default (12 s at 4 Mbit/s). */

@@ -5,14 +5,14 @@
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";
 import type { Session } from "../core/session.ts";
-import type { NeighbourFeatures } from "../score/features.ts";
+import { HIT_RATE_UNKNOWN, type NeighbourFeatures, smoothHitRate } from "../score/features.ts";
 import type { Scorer } from "../score/scorer.ts";
 import type { MapPacket, PeerRef } from "../wire/swarm.ts";
 import { nodeKey } from "./member.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
-/** A hit rate's memory: about the last 16 requests. */
-const HIT_GAIN = 1 / 16;
+/** Weight of the latest answer in the mean time to answer. */
+const ANSWER_GAIN = 1 / 8;
 /** Scores are worked out anew this often at most. */
 const SCORE_MS = 250;
 /** Candidates remembered. */
@@ -34,7 +34,7 @@ export class Neighbour {
   mapBits: Uint8Array = NO_BITS;
   mapAt: Ms = ms(Number.NEGATIVE_INFINITY);
   spareBps = 0;
-  hitRate = 0.5;
+  hitRate = HIT_RATE_UNKNOWN;
   answerMs = 0;
   inFlight = 0;
   score = 0.5;
@@ -64,8 +64,9 @@ export class Neighbour {
 
   /** What became of one request. */
   handleOutcome(isServed: boolean, tookMs: number): void {
-    this.hitRate += ((isServed ? 1 : 0) - this.hitRate) * HIT_GAIN;
-    if (isServed) this.answerMs += (tookMs - this.answerMs) * (this.answerMs === 0 ? 1 : HIT_GAIN);
+    this.hitRate = smoothHitRate(this.hitRate, isServed);
+    const gain = this.answerMs === 0 ? 1 : ANSWER_GAIN;
+    if (isServed) this.answerMs += (tookMs - this.answerMs) * gain;
     this.scoredAt = ms(Number.NEGATIVE_INFINITY);
   }
 
@@ -186,15 +187,19 @@ export class Neighbours {
     return neighbour.score;
   }
 
-  /** One request is settled: the counters and the network learn from it. */
+  /** What is known of a neighbour now, to be kept with a request until its outcome. */
+  featuresOf(now: Ms, neighbour: Neighbour): NeighbourFeatures {
+    return { ...neighbour.features(now, this.ownRegion, this.#features) };
+  }
+
+  /** One request is settled: the counters and the network learn from it; `features` of when it was asked. */
   handleOutcome(
-    now: Ms,
     neighbour: Neighbour,
+    features: NeighbourFeatures,
     budgetMs: number,
     isServed: boolean,
     tookMs: number,
   ): void {
-    const features = neighbour.features(now, this.ownRegion, this.#features);
     this.#scorer.learn(features, budgetMs, isServed);
     neighbour.handleOutcome(isServed, tookMs);
   }

@@ -8,6 +8,7 @@ import type { HotPath } from "../core/hot-path.ts";
 import type { PlayBuffer } from "../core/play-buffer.ts";
 import type { SegmentIndex } from "../core/segment-index.ts";
 import type { Session } from "../core/session.ts";
+import type { NeighbourFeatures } from "../score/features.ts";
 import { drawWeighted } from "../score/pick.ts";
 import { AnswerCode, type AnswerPacket, RequestFlag } from "../wire/feedback.ts";
 import type { Neighbour, Neighbours } from "./neighbours.ts";
@@ -29,7 +30,9 @@ interface Asked {
   neighbour: Neighbour | undefined;
   at: Ms;
   until: Ms;
+  /** Time it had, and the neighbour as it was when it was asked: what the scorer learns from. */
   budgetMs: number;
+  features: NeighbourFeatures | undefined;
   edgeAgainAt: Ms;
   /** Asked of neighbours so often. */
   tries: number;
@@ -115,14 +118,17 @@ export class Puller {
     const isFirst = before === undefined || before.tries === 0;
     const ofParent = isFirst && parent !== undefined ? this.#neighbours.of(parent) : undefined;
     const isAble = ofParent !== undefined && ofParent.index !== 0;
-    const neighbour = isAble ? ofParent : this.#choose(now, number, budgetMs);
+    const neighbour = isAble
+      ? ofParent
+      : this.#choose(now, number, Math.max(0, budgetMs), 1 + (before?.tries ?? 0));
     if (neighbour === undefined) return;
-    const patienceMs = neighbour.session.srttMs() + this.#params.pullPatienceMs;
     const asked = before ?? this.#newAsked(number, now);
+    const patienceMs = this.#patienceMs(neighbour) * (1 + asked.tries);
     asked.neighbour = neighbour;
     asked.at = now;
-    asked.until = ms(now + patienceMs * (1 + asked.tries));
-    asked.budgetMs = budgetMs;
+    asked.until = ms(now + patienceMs);
+    asked.budgetMs = Math.max(0, Math.min(budgetMs, patienceMs));
+    asked.features = this.#neighbours.featuresOf(now, neighbour);
     asked.tries++;
     neighbour.inFlight++;
     this.#inFlight++;
@@ -131,7 +137,12 @@ export class Puller {
     else append(ranges, number);
   }
 
-  #choose(now: Ms, number: number, budgetMs: number): Neighbour | undefined {
+  /** After that long without an answer another one is asked; each time longer. */
+  #patienceMs(neighbour: Neighbour): number {
+    return neighbour.session.srttMs() + this.#params.pullPatienceMs;
+  }
+
+  #choose(now: Ms, number: number, leftMs: number, tries: number): Neighbour | undefined {
     const able = this.#able;
     const weights = this.#weights;
     able.length = 0;
@@ -139,6 +150,7 @@ export class Puller {
     for (const neighbour of this.#neighbours.list) {
       if (!neighbour.has(number) || now - neighbour.mapAt > MAP_LIFE_MS) continue;
       if (neighbour.index === 0) continue;
+      const budgetMs = Math.min(leftMs, this.#patienceMs(neighbour) * tries);
       able.push(neighbour);
       weights.push(this.#neighbours.scoreOf(now, neighbour, budgetMs));
     }
@@ -175,6 +187,7 @@ export class Puller {
       at: now,
       until: now,
       budgetMs: 0,
+      features: undefined,
       edgeAgainAt: ms(Number.NEGATIVE_INFINITY),
       tries: 0,
     };
@@ -186,6 +199,14 @@ export class Puller {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
     this.#asked.delete(number);
+    this.#release(asked);
+  }
+
+  /** The counters and the scorer learn what became of a request. */
+  #settle(asked: Asked, isServed: boolean, tookMs: number): void {
+    const { neighbour, features, budgetMs } = asked;
+    if (neighbour === undefined || features === undefined) return;
+    this.#neighbours.handleOutcome(neighbour, features, budgetMs, isServed, tookMs);
     this.#release(asked);
   }
 
@@ -201,8 +222,7 @@ export class Puller {
     for (const [number, asked] of this.#asked) {
       const { neighbour } = asked;
       if (neighbour !== undefined && now >= asked.until) {
-        this.#neighbours.handleOutcome(now, neighbour, asked.budgetMs, false, 0);
-        this.#release(asked);
+        this.#settle(asked, false, 0);
       } else if (neighbour === undefined && now - asked.at > MAP_LIFE_MS) this.#forget(number);
     }
   }
@@ -213,7 +233,7 @@ export class Puller {
     if (asked === undefined) return;
     const { neighbour } = asked;
     if (neighbour !== undefined && neighbour.session === from) {
-      this.#neighbours.handleOutcome(now, neighbour, asked.budgetMs, true, now - asked.at);
+      this.#settle(asked, true, now - asked.at);
     }
     this.#forget(number);
   }
@@ -226,10 +246,7 @@ export class Puller {
         const asked = this.#asked.get((first + i) >>> 0);
         if (asked === undefined) continue;
         if (isEdge) asked.edgeAgainAt = ms(now + Math.max(answer.retryMs, EDGE_AGAIN_MS));
-        else if (asked.neighbour !== undefined) {
-          this.#neighbours.handleOutcome(now, asked.neighbour, asked.budgetMs, false, 0);
-          this.#release(asked);
-        }
+        else if (asked.neighbour !== undefined) this.#settle(asked, false, 0);
       }
     }
   }
