@@ -13,6 +13,7 @@ import { summaryText } from "./report/summary.ts";
 import { type Progress, runScenario } from "./run.ts";
 import { loadScenario, ScenarioError, scenarioNames } from "./scenario/load.ts";
 import { type Scenario, scenarioJsonSchema } from "./scenario/schema.ts";
+import { traceHeaderLine, traceLine } from "./training/trace.ts";
 
 interface Flags {
   readonly scenario?: string;
@@ -23,6 +24,7 @@ interface Flags {
   readonly scorer?: Scenario["scorer"];
   readonly json?: string;
   readonly html?: string;
+  readonly outcomes?: string;
   readonly hot: "wasm" | "twin";
   readonly memory?: number;
   readonly quiet?: boolean;
@@ -72,14 +74,18 @@ function run(flags: Flags, nameOrFile: string): number {
   const settings = { seed: flags.seed, hotKind: flags.hot, memoryMiB };
   console.error(`sim: ${JSON.stringify({ ...settings, scenario })}`);
   const started = performance.now();
+  const outcomes = [traceHeaderLine({ source: `sim ${scenario.name}`, seed: flags.seed })];
   const report = runScenario({
     ...settings,
     scenario,
     trace: loaded.traceFor(flags.seed),
     commit: commit(),
+    onOutcome:
+      flags.outcomes === undefined ? undefined : (record) => outcomes.push(traceLine(record)),
     onProgress: flags.quiet === true ? () => {} : (progress) => showProgress(progress, started),
   });
   const wallSeconds = Math.round((performance.now() - started) / 10) / 100;
+  if (flags.outcomes !== undefined) writeFileSync(flags.outcomes, `${outcomes.join("\n")}\n`);
   return finish({ ...report, wallSeconds }, flags);
 }
 
@@ -146,6 +152,10 @@ function parseFlags(): Flags {
     .addOption(new Option("--scorer <kind>", "other than the scenario's").choices(SCORERS))
     .option("--json <file>", "write the report; - for standard output")
     .option("--html <file>", "write a page with charts")
+    .option(
+      "--outcomes <file>",
+      "write what became of each request to a neighbour (docs/SCORING.md)",
+    )
     .option("--hot <kind>", "hot path: wasm, or its plain twin", hotKind, "wasm")
     .option("--memory <MiB>", "memory of the hot path", positiveNumber)
     .option("--quiet", "no progress")

@@ -10,6 +10,7 @@ import { Edge } from "../../node/edge.ts";
 import { Peer } from "../../node/peer.ts";
 import { Publisher } from "../../node/publisher.ts";
 import { createSwarmParams, type SwarmParams } from "../../node/swarm-params.ts";
+import { createScorer } from "../../score/scorer.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import { Footage, type Trace } from "../footage.ts";
 import { FragmentMeter } from "../measure/fragment-meter.ts";
@@ -18,6 +19,7 @@ import { PushTree } from "../measure/push-tree.ts";
 import { Tallies } from "../measure/tally.ts";
 import { ViewerMeter } from "../measure/viewer-meter.ts";
 import { HostRole, type HostSpec } from "../network/network.ts";
+import { type OnOutcome, overheard } from "../training/record.ts";
 import { World, type WorldNode } from "../world.ts";
 import { innerAddress, layPaths, outerAddress, regionOf } from "./geography.ts";
 import { accessModel, Population, type Viewer } from "./population.ts";
@@ -35,6 +37,8 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly hotKind: "wasm" | "twin";
   readonly memoryMiB: number;
+  /** Told what became of each request of a peer to another. */
+  readonly onOutcome?: OnOutcome | undefined;
 }
 
 /** One who watches, or has watched. */
@@ -80,6 +84,7 @@ export class Simulation {
   readonly endMs: number;
   readonly swarm: SwarmParams;
   readonly #trace: Trace;
+  readonly #onOutcome: OnOutcome | undefined;
   readonly #population: Population;
   readonly #random: Prng;
   readonly #byHost = new Map<number, Watcher>();
@@ -93,6 +98,7 @@ export class Simulation {
     this.seed = seed;
     this.endMs = LEAD_MS + scenario.seconds * 1000;
     this.#trace = options.trace;
+    this.#onOutcome = options.onOutcome;
     this.#random = new Prng(seed ^ 0x51ed270b);
     this.#population = new Population(scenario, new Prng(seed ^ 0x2545f491));
     this.swarm = createSwarmParams(scenario.swarm as Partial<SwarmParams>);
@@ -203,6 +209,7 @@ export class Simulation {
     const number = this.#hosts++;
     const outer = outerAddress(viewer.region, number);
     const { player, scorer } = this.scenario;
+    const onOutcome = this.#onOutcome;
     const node: WorldNode<Peer> = this.world.add({
       host: {
         address: viewer.nat === "open" ? outer : innerAddress(number),
@@ -222,7 +229,10 @@ export class Simulation {
           metered: viewer.consumeOnly,
           agent: "sim-peer",
           swarm: this.swarm,
-          scorer,
+          scorer:
+            onOutcome === undefined
+              ? scorer
+              : overheard(createScorer(scorer, env.random), onOutcome),
         }),
       ...(viewer.isSlow ? { delayOf: slowness(this.hot, this.edge.host.address, number) } : {}),
     });
