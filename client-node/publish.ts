@@ -73,7 +73,7 @@ export async function publish(
   const code = await ending.reached;
   clearInterval(figures);
   input?.close();
-  stream.close();
+  await stream.close();
   await Promise.race([started, new Promise((resolve) => setTimeout(resolve, 100))]);
   return code;
 }
@@ -87,6 +87,7 @@ interface EventTargets {
 
 function handleEvent(event: PublisherEvent, { link, edge, terminal, ending }: EventTargets): void {
   if (event.type === "warning") return terminal.line(`the edge warns: ${event.text}`);
+  if (event.type === "closed") return;
   if (event.type !== "connected" && event.final) {
     return ending.end(EXIT_FAILED, `${edge} refuses: ${reasonText(event)}${advice(event.reason)}`);
   }
@@ -125,7 +126,6 @@ async function startInput(
     terminal.line(`publishing ${isFile ? path : "standard input"} as ${options.to.stream}`);
     for await (const frame of source.frames()) stream.push(frame);
     if (ending.ended) return;
-    await stream.flush();
     terminal.line("the input has ended");
     ending.end(EXIT_OK);
   })().catch((error: unknown) => ending.end(EXIT_FAILED, inputErrorLine(error)));

@@ -16,9 +16,8 @@ import { bindFor, bootEpoch } from "./node-birth.ts";
 /** Decoding times that step back by more, or ahead by more, are a new run of the encoder, ms. */
 const STEP_BACK_MS_MAX = 1_000;
 const STEP_AHEAD_MS_MAX = 10_000;
-/** What is queued at the end of the input may take so long to leave, ms. */
-const FLUSH_MS_MAX = 2_000;
-const FLUSH_POLL_MS = 50;
+/** The publisher is done within a second of `close`; the socket is closed by then in any case, ms. */
+const CLOSE_MS_MAX = 2_000;
 
 export interface PublishListener {
   event(event: PublisherEvent): void;
@@ -30,14 +29,21 @@ export class PublishedStream {
   readonly #publisher: Publisher;
   readonly #running: RunningNode;
   readonly #connected: Promise<void>;
+  readonly #gone: Promise<void>;
   #lastDtsMs: number | undefined;
   #bodyBytes = 0;
   #closed = false;
 
-  private constructor(publisher: Publisher, running: RunningNode, connected: Promise<void>) {
+  private constructor(
+    publisher: Publisher,
+    running: RunningNode,
+    connected: Promise<void>,
+    gone: Promise<void>,
+  ) {
     this.#publisher = publisher;
     this.#running = running;
     this.#connected = connected;
+    this.#gone = gone;
   }
 
   static async open(
@@ -47,22 +53,21 @@ export class PublishedStream {
   ): Promise<PublishedStream> {
     const udp = await bindFor(options.edges);
     const publisher = new Publisher({ hot, random: systemRandom, bootEpoch: bootEpoch() }, options);
-    let resolveConnected = (): void => undefined;
-    const connected = new Promise<void>((resolve) => {
-      resolveConnected = resolve;
-    });
+    const connected = signal();
+    const gone = signal();
     const running = runNode<PublisherEvent>({
       node: publisher,
       udp,
       clock: systemClock,
       hot,
       onEvent(event) {
-        if (event.type === "connected") resolveConnected();
+        if (event.type === "connected") connected.give();
+        if (event.type === "closed") gone.give();
         listener.event(event);
       },
       onError: (error) => listener.trouble(error),
     });
-    return new PublishedStream(publisher, running, connected);
+    return new PublishedStream(publisher, running, connected.promise, gone.promise);
   }
 
   /** Resolves when the edge has taken the stream for the first time. */
@@ -99,21 +104,18 @@ export class PublishedStream {
     return this.#publisher.stats(systemClock.now());
   }
 
-  /** Waits until what was pushed has left, but not for long. */
-  async flush(): Promise<void> {
-    const until = systemClock.now() + FLUSH_MS_MAX;
-    while (systemClock.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, FLUSH_POLL_MS));
-      if ((this.stats().link?.queuedBytes ?? 0) === 0) return;
-    }
-  }
-
-  /** Ends the stream and says goodbye. */
-  close(): void {
-    if (this.#closed) return;
+  /** Ends the stream: resolves when what was pushed has arrived, or had its time, and goodbye is said. */
+  async close(): Promise<void> {
+    if (this.#closed) return this.#gone;
     this.#closed = true;
     this.#publisher.close(systemClock.now());
     this.#running.wake();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS_MAX);
+    });
+    await Promise.race([this.#gone, late]);
+    clearTimeout(timer);
     this.#running.stop();
   }
 
@@ -122,4 +124,13 @@ export class PublishedStream {
     const stepMs = serialDiff(dtsMs, this.#lastDtsMs);
     return stepMs < -STEP_BACK_MS_MAX || stepMs > STEP_AHEAD_MS_MAX;
   }
+}
+
+/** A promise and what keeps it. */
+function signal(): { readonly promise: Promise<void>; readonly give: () => void } {
+  let give = (): void => undefined;
+  const promise = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { promise, give };
 }

@@ -184,7 +184,7 @@ export class NodeContext {
           if (isAcked) session.queue.handleAcked(item.stream, item.number);
           else if (!session.isReceiverRepaired) session.queue.handleLost(now, item.stream, item.number, item.attempt, item.bytes);
         }
-      } else session.handleSettledControl(kind, key, isAcked);
+      } else if (kind === PacketKind.control) session.control?.handleSettled(key, isAcked);
     }
   }
 }

@@ -70,6 +70,11 @@ export class SendQueue {
     return this.#backlog?.bytes ?? 0;
   }
 
+  /** Nothing waits, and no loss is being repaired. */
+  get isIdle(): boolean {
+    return this.queuedBytes === 0 && this.#repairs?.isEmpty !== false;
+  }
+
   /** bit/s this session may use; 0 = not limited so far. */
   get rateBps(): number {
     return this.#path?.rate.limitBps ?? 0;

@@ -69,10 +69,11 @@ export class Session implements HeapMember {
   readonly clock = new ClockEstimate();
   readonly sinks = new Map<number, StreamSink>();
   readonly sources = new Map<number, StreamSource>();
-  /** The other side's clock, unwrapped. */
   readonly remoteClock = new UnwrappedClock();
   readonly counters = { bytesIn: 0, bytesOut: 0, packetsLost: 0, packetsResent: 0, spurious: 0 };
   isOpen = true;
+  /** Made with the first message that comes or goes. */
+  control: SessionControl | undefined;
   /** An ACK has given the hot path a round-trip time. */
   hasRttSample = false;
 
@@ -80,7 +81,6 @@ export class Session implements HeapMember {
   readonly #hot: HotPath;
   readonly host: SessionHost;
   readonly #ack: AckProfile;
-  #control: SessionControl | undefined;
   #port: SessionPort | undefined;
   #queue: SendQueue | undefined;
   #ackDueAt: Ms = NEVER;
@@ -132,6 +132,12 @@ export class Session implements HeapMember {
     return this.#port;
   }
 
+  /** Everything sent so far has arrived, or was given up. */
+  get isSettled(): boolean {
+    const isControlIn = this.control?.isSettled !== false && this.#queue?.isIdle !== false;
+    return isControlIn && this.#hot.packetsInFlight(this.handle) === 0;
+  }
+
   get lastReceivedAt(): Ms {
     return this.#lastReceivedAt;
   }
@@ -141,15 +147,15 @@ export class Session implements HeapMember {
   /** Sends a control message, reliably and in order. A receiver that takes none in closes the session. */
   sendControl(now: Ms, message: ControlMessage): void {
     if (!this.isOpen) return;
-    if (this.#controlStream().write(message)) this.#control?.flush(now);
+    if (this.#controlStream().write(message)) this.control?.flush(now);
     else this.fail(now, CloseCode.overloaded, "control stream not taken in");
   }
 
   #controlStream(): SessionControl {
-    this.#control ??= new SessionControl((now, offset, bytes) =>
+    this.control ??= new SessionControl((now, offset, bytes) =>
       this.#sendControlPacket(now, PacketKind.control, offset, bytes),
     );
-    return this.#control;
+    return this.control;
   }
 
   sendFeedback(now: Ms, entries: readonly FeedbackEntry[]): void {
@@ -219,7 +225,7 @@ export class Session implements HeapMember {
         this.#lastSentAt + KEEPALIVE_MS,
         this.#lastReceivedAt + DEAD_MS,
         this.#pingAt,
-        this.#control?.resendAt(this.srttMs()) ?? NEVER,
+        this.control?.resendAt(this.srttMs()) ?? NEVER,
       ),
     );
   }
@@ -233,14 +239,14 @@ export class Session implements HeapMember {
     if (!this.isOpen) return;
     if (now >= this.#ackDueAt) this.flushAck(now);
     if (now >= this.#pingAt || now >= this.#lastSentAt + KEEPALIVE_MS) this.#ping(now);
-    this.#control?.handleTimeout(now, this.srttMs());
+    this.control?.handleTimeout(now, this.srttMs());
   }
 
   #checkLoss(now: Ms): void {
     this.#context.settle(now, this, this.#hot.lossCheck(this.handle, now));
     if (!this.isOpen || !this.#hot.tailProbeDue(this.handle, now)) return;
     if (this.#ack.repairs === "receiver") return; /* its ACKs are late by design: a probe would only ask for one */
-    if (this.#control?.hasUnsent === true) this.#control.flush(now);
+    if (this.control?.hasUnsent === true) this.control.flush(now);
     else this.#sendControlPacket(now, PacketKind.probe, 0, EMPTY);
   }
 
@@ -314,11 +320,6 @@ export class Session implements HeapMember {
     this.address = before;
   }
 
-  /** Acknowledged or lost packets that are not single fragments. */
-  handleSettledControl(kind: number, key: number, isAcked: boolean): void {
-    if (kind === PacketKind.control) this.#control?.handleSettled(key, isAcked);
-  }
-
   /* ---------------------------------------------------------------- sending */
 
   flushAck(now: Ms): void {
@@ -334,7 +335,7 @@ export class Session implements HeapMember {
   /** Sends what the last input made due: called once at its end. */
   flush(now: Ms): void {
     if (now >= this.#ackDueAt) this.flushAck(now);
-    this.#control?.flush(now);
+    this.control?.flush(now);
   }
 
   /** `key` is the offset of the piece in the control stream. */

@@ -74,7 +74,7 @@ export interface PublisherCommands extends Node<PublisherEvent> {
   push(now: Ms, frame: MediaFrame): void;
   /** The encoder starts over (reconnect, timestamps jump back): a new epoch. */
   newEpoch(now: Ms): void;
-  /** Ends the stream: takes no more frames, and says goodbye (`closed`) once those it took have arrived, or 1 s on. */
+  /** Ends the stream: takes no more frames, and says goodbye (`closed`) once those it took have arrived, or 1 s on; again: at once. */
   close(now: Ms): void;
   readonly isClosed: boolean;
   stats(now: Ms): PublisherStats;

@@ -24,6 +24,8 @@ import { Upstream } from "./upstream.ts";
 
 const BUDGET_MS = 1000;
 const CLOCK_MS = 1000;
+/** After `close`, what was pushed has this long to arrive. */
+const LINGER_MS = 1000;
 /** What a publisher keeps for an edge that comes back: the current group, at most this. */
 const GROUP_MS_MAX = 12_000;
 
@@ -40,6 +42,9 @@ export class Publisher implements PublisherCommands, SessionHost {
   /** What the edge says its last viewer needs, ms after capture. */
   #playoutMs: number;
   #framesAccepted = 0;
+  /** Goodbye is said then at the latest; what was pushed is still being delivered. */
+  #closeBy: Ms = NEVER;
+  #isEndTold = false;
   #isClosed = false;
   readonly #node = new Uint8Array(8);
 
@@ -63,7 +68,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   /* ---------------------------------------------------------------- commands */
 
   push(now: Ms, frame: MediaFrame): void {
-    if (this.#isClosed) return;
+    if (this.#isEnding) return;
     this.#framesAccepted++;
     const session = this.#upstream?.session;
     for (const segment of this.#stream.push(now, frame)) {
@@ -77,7 +82,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   }
 
   newEpoch(now: Ms): void {
-    if (this.#isClosed) return;
+    if (this.#isEnding) return;
     const session = this.#upstream?.session;
     if (session !== undefined && this.#index !== 0) {
       session.sendControl(now, { t: "ended", index: this.#index, next: this.#stream.index.next() });
@@ -91,15 +96,39 @@ export class Publisher implements PublisherCommands, SessionHost {
     this.#context.finish(now);
   }
 
+  /** No more frames; goodbye once those it took have arrived, after `LINGER_MS` at the latest. Again: at once. */
   close(now: Ms): void {
+    if (this.#isClosed) return;
+    this.#closeBy = this.#isEnding ? now : ms(now + LINGER_MS);
+    this.#linger(now);
+    this.#context.finish(now);
+  }
+
+  /** Goodbye has been said: the node does nothing any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** `close` was called. */
+  get #isEnding(): boolean {
+    return this.#closeBy !== NEVER;
+  }
+
+  /** First the frames, then word of the end, each to be acknowledged; then goodbye. */
+  #linger(now: Ms): void {
     const session = this.#upstream?.session;
-    if (session !== undefined && this.#index !== 0) {
+    const isLost = this.#upstream === undefined || this.#upstream.isFinal;
+    const isOver = isLost || this.#framesAccepted === 0 || now >= this.#closeBy;
+    if (!isOver && session?.isSettled !== true) return;
+    if (session !== undefined && this.#index !== 0 && !this.#isEndTold) {
+      this.#isEndTold = true;
       session.sendControl(now, { t: "ended", index: this.#index, next: this.#stream.index.next() });
+      if (!isOver) return;
     }
     this.#upstream?.close(now);
-    this.#context.finish(now);
-    if (!this.#isClosed) this.#stream.close();
+    this.#stream.close();
     this.#isClosed = true;
+    this.#outbox.event({ type: "closed" });
   }
 
   stats(now: Ms): PublisherStats {
@@ -127,6 +156,7 @@ export class Publisher implements PublisherCommands, SessionHost {
       upstream.handleTimeout(now);
       if (now >= this.#clockAt) this.#sendClock(now);
     }
+    if (this.#isEnding) this.#linger(now);
     this.#context.finish(now);
   }
 
@@ -138,7 +168,7 @@ export class Publisher implements PublisherCommands, SessionHost {
     if (!this.#outbox.isEmpty) return AT_ONCE;
     if (this.#isClosed) return NEVER;
     const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
-    return ms(Math.min(this.#context.nextTimeout(), upstream, this.#clockAt));
+    return ms(Math.min(this.#context.nextTimeout(), upstream, this.#clockAt, this.#closeBy));
   }
 
   /** The link is begun by the first input, which brings the first `now`. */
@@ -171,6 +201,8 @@ export class Publisher implements PublisherCommands, SessionHost {
     const first = this.#stream.index.groupStart();
     const next = this.#stream.index.next();
     session.sendControl(now, { t: "stream", index: this.#index, name, id, epoch, first, next });
+    if (!session.isOpen) return;
+    this.#isEndTold = false;
     this.#sendClock(now);
     for (const segment of this.#stream.currentGroup()) {
       segment.stream = this.#index;
@@ -200,7 +232,7 @@ export class Publisher implements PublisherCommands, SessionHost {
     const budgetMs = this.#options.budgetMs ?? BUDGET_MS;
     if (entry.playOutOffsetMs > 0) {
       this.#playoutMs = Math.min(entry.playOutOffsetMs, budgetMs);
-    };
+    }
     session.queue.handleFrontier(entry.stream, entry.next);
   }
 

@@ -197,6 +197,7 @@ class Slot implements WorldNode {
   stop(close: (node: Node<unknown>, now: Ms) => void, isSilent: boolean): void {
     this.#isSilent = isSilent;
     this.command(close);
+    this.command(close); /* who lingers is cut short by a second close */
     this.#poll(this.#world.nowMs); /* in case an event's handler is what stops it */
     this.#isSilent = false;
     this.node = undefined;
