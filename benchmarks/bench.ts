@@ -9,6 +9,7 @@ import { reportText } from "./lib/print.ts";
 
 /** Loaded when asked for: each may need what not every machine has. */
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  figures: async () => (await import("./figures.ts")).figures,
   hotpath: async () => (await import("./hotpath/bench.ts")).hotpath,
 };
 

@@ -2,7 +2,7 @@
  * Many viewers in one process, each a real peer on a UDP socket of its own, that take everything and show nothing: what
  * an edge has to bear, without the cost of hundreds of processes. Prints one JSON object a second until it is ended.
  *
- *   bun benchmarks/crowd.ts --to 127.0.0.1:4935 --stream live/demo --viewers 100 [--target-ms 800]
+ *   bun benchmarks/crowd.ts --to 127.0.0.1:4935 --stream live/demo --viewers 100 [--target-ms 800] [--join-every-ms 0]
  */
 import { parseArgs } from "node:util";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
@@ -95,6 +95,7 @@ function main(): void {
       stream: { type: "string", default: "live/demo" },
       viewers: { type: "string", default: "100" },
       "target-ms": { type: "string", default: "800" },
+      "join-every-ms": { type: "string", default: "0" },
     },
   });
   const [ip = "", port = ""] = values.to.split(":");
@@ -112,10 +113,16 @@ function main(): void {
   };
   const viewers: Viewer[] = [];
   let hot = createHotPath({ memoryMiB: MEMORY_MIB });
-  for (let i = 0; i < count; i++) {
-    if (i > 0 && i % VIEWERS_PER_MEMORY === 0) hot = createHotPath({ memoryMiB: MEMORY_MIB });
+  const everyMs = Number(values["join-every-ms"]);
+  const join = (): void => {
+    if (viewers.length >= count) return;
+    const isFull = viewers.length > 0 && viewers.length % VIEWERS_PER_MEMORY === 0;
+    if (isFull) hot = createHotPath({ memoryMiB: MEMORY_MIB });
     viewers.push(new Viewer(hot, options));
-  }
+    if (everyMs > 0) setTimeout(join, everyMs);
+    else join();
+  };
+  join();
   setInterval(() => console.log(JSON.stringify(reportOf(viewers))), REPORT_MS);
   const stop = (): void => {
     for (const viewer of viewers) viewer.stop();

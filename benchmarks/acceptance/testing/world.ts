@@ -84,12 +84,13 @@ export class World {
     return this.#folder;
   }
 
-  /** Starts the edge; again after its end, on the same ports. */
-  async edge(): Promise<TestProgram> {
+  /** Starts the edge; again after its end, on the same ports. `onReady` is called as soon as it listens. */
+  async edge(onReady?: () => void): Promise<TestProgram> {
     const config = join(await this.folder(), "edge.toml");
     await writeFile(config, edgeConfig(this.#ports));
     const edge = this.#start("edge", [...this.#programs.edge, "--config", config]);
     await edge.line(/"event":"ready"/);
+    onReady?.();
     for (const table of Object.keys(this.#ports) as (keyof Ports)[]) {
       const [, port] = await edge.line(new RegExp(`"listener":"${table}".*127.0.0.1:(\\d+)`));
       this.#ports[table] = Number(port);
