@@ -11,6 +11,7 @@ import { reportText } from "./lib/print.ts";
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   figures: async () => (await import("./figures.ts")).figures,
   hotpath: async () => (await import("./hotpath/bench.ts")).hotpath,
+  loss: async () => (await import("./loss/bench.ts")).loss,
 };
 
 process.exitCode = await main(process.argv.slice(2));

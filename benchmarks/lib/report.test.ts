@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { reportText } from "./print.ts";
-import { mediansOf, quantile, type Report, ratiosOf, WorkHash } from "./report.ts";
+import { mediansOf, quantile, type Report, ratiosOf, type Sample, WorkHash } from "./report.ts";
 
 const samples = [3, 1, 2].map((value) => ({
   subject: "shoal",
@@ -11,7 +11,7 @@ const samples = [3, 1, 2].map((value) => ({
 }));
 
 test("results are medians of their runs, ratios are of those", () => {
-  const results = mediansOf([...samples, { ...(samples[0] as never), subject: "c", value: 4 }]);
+  const results = mediansOf([...samples, { ...(samples[0] as Sample), subject: "c", value: 4 }]);
   expect(results.map(({ subject, value }) => [subject, value])).toEqual([
     ["shoal", 2],
     ["c", 4],
