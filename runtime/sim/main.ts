@@ -7,13 +7,15 @@ import { writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { createScorer } from "../score/scorer.ts";
 import { chartPage } from "./report/chart-page.ts";
 import type { Report } from "./report/report.ts";
 import { summaryText } from "./report/summary.ts";
 import { type Progress, runScenario } from "./run.ts";
 import { loadScenario, ScenarioError, scenarioNames } from "./scenario/load.ts";
 import { type Scenario, scenarioJsonSchema } from "./scenario/schema.ts";
-import { traceHeaderLine, traceLine } from "./training/trace.ts";
+import { overheard } from "./training/record.ts";
+import { type OutcomeRecord, traceHeaderLine, traceLine } from "./training/trace.ts";
 
 interface Flags {
   readonly scenario?: string;
@@ -75,13 +77,16 @@ function run(flags: Flags, nameOrFile: string): number {
   console.error(`sim: ${JSON.stringify({ ...settings, scenario })}`);
   const started = performance.now();
   const outcomes = [traceHeaderLine({ source: `sim ${scenario.name}`, seed: flags.seed })];
+  const onOutcome = (record: OutcomeRecord): unknown => outcomes.push(traceLine(record));
   const report = runScenario({
     ...settings,
     scenario,
     trace: loaded.traceFor(flags.seed),
     commit: commit(),
-    onOutcome:
-      flags.outcomes === undefined ? undefined : (record) => outcomes.push(traceLine(record)),
+    scorerOf:
+      flags.outcomes === undefined
+        ? undefined
+        : (random) => overheard(createScorer(scenario.scorer, random), onOutcome),
     onProgress: flags.quiet === true ? () => {} : (progress) => showProgress(progress, started),
   });
   const wallSeconds = Math.round((performance.now() - started) / 10) / 100;

@@ -3,14 +3,14 @@
  * as the scenario says. All run the production roles. What happens is written into tallies and
  * meters; what to make of it is the report's and the checkers' business.
  */
-import { Prng } from "../../base/prng.ts";
+import { Prng, type Random } from "../../base/prng.ts";
 import type { HotPath } from "../../core/hot-path.ts";
 import type { EdgeEvent, PeerEvent } from "../../node/api.ts";
 import { Edge } from "../../node/edge.ts";
 import { Peer } from "../../node/peer.ts";
 import { Publisher } from "../../node/publisher.ts";
 import { createSwarmParams, type SwarmParams } from "../../node/swarm-params.ts";
-import { createScorer } from "../../score/scorer.ts";
+import type { Scorer } from "../../score/scorer.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import { Footage, type Trace } from "../footage.ts";
 import { FragmentMeter } from "../measure/fragment-meter.ts";
@@ -19,7 +19,6 @@ import { PushTree } from "../measure/push-tree.ts";
 import { Tallies } from "../measure/tally.ts";
 import { ViewerMeter } from "../measure/viewer-meter.ts";
 import { HostRole, type HostSpec } from "../network/network.ts";
-import { type OnOutcome, overheard } from "../training/record.ts";
 import { World, type WorldNode } from "../world.ts";
 import { innerAddress, layPaths, outerAddress, regionOf } from "./geography.ts";
 import { accessModel, Population, type Viewer } from "./population.ts";
@@ -37,8 +36,8 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly hotKind: "wasm" | "twin";
   readonly memoryMiB: number;
-  /** Told what became of each request of a peer to another. */
-  readonly onOutcome?: OnOutcome | undefined;
+  /** A peer's scorer, other than the scenario's kind: to record outcomes, or to try new weights. */
+  readonly scorerOf?: ((random: Random) => Scorer) | undefined;
 }
 
 /** One who watches, or has watched. */
@@ -84,7 +83,7 @@ export class Simulation {
   readonly endMs: number;
   readonly swarm: SwarmParams;
   readonly #trace: Trace;
-  readonly #onOutcome: OnOutcome | undefined;
+  readonly #scorerOf: ((random: Random) => Scorer) | undefined;
   readonly #population: Population;
   readonly #random: Prng;
   readonly #byHost = new Map<number, Watcher>();
@@ -98,7 +97,7 @@ export class Simulation {
     this.seed = seed;
     this.endMs = LEAD_MS + scenario.seconds * 1000;
     this.#trace = options.trace;
-    this.#onOutcome = options.onOutcome;
+    this.#scorerOf = options.scorerOf;
     this.#random = new Prng(seed ^ 0x51ed270b);
     this.#population = new Population(scenario, new Prng(seed ^ 0x2545f491));
     this.swarm = createSwarmParams(scenario.swarm as Partial<SwarmParams>);
@@ -209,7 +208,6 @@ export class Simulation {
     const number = this.#hosts++;
     const outer = outerAddress(viewer.region, number);
     const { player, scorer } = this.scenario;
-    const onOutcome = this.#onOutcome;
     const node: WorldNode<Peer> = this.world.add({
       host: {
         address: viewer.nat === "open" ? outer : innerAddress(number),
@@ -229,10 +227,7 @@ export class Simulation {
           metered: viewer.consumeOnly,
           agent: "sim-peer",
           swarm: this.swarm,
-          scorer:
-            onOutcome === undefined
-              ? scorer
-              : overheard(createScorer(scorer, env.random), onOutcome),
+          scorer: this.#scorerOf?.(env.random) ?? scorer,
         }),
       ...(viewer.isSlow ? { delayOf: slowness(this.hot, this.edge.host.address, number) } : {}),
     });

@@ -2,7 +2,7 @@
 import type { Scorer } from "../../score/scorer.ts";
 import type { OutcomeRecord } from "./trace.ts";
 
-export type OnOutcome = (record: OutcomeRecord) => void;
+export type OnOutcome = (record: OutcomeRecord) => unknown;
 
 /** Scores and learns as `scorer` does; each lesson is told to `onOutcome` too. */
 export function overheard(scorer: Scorer, onOutcome: OnOutcome): Scorer {
