@@ -4,8 +4,8 @@
  */
 import type { Ms } from "../base/time.ts";
 import { type Address, addressKey } from "../wire/address.ts";
-import { checkCookie, makeCookie } from "../wire/cookie.ts";
 import { CloseCode } from "../wire/close-code.ts";
+import { checkCookie, makeCookie } from "../wire/cookie.ts";
 import {
   type AcceptParams,
   type ConnectPacket,

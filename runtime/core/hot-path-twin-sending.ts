@@ -9,6 +9,7 @@ const REMEMBER_MS = 500;
 const GUARD_START = { packets: 1, ms: 5 } as const;
 const GUARD_PACKETS_MAX = 64;
 const CALM_PACKETS = 2048;
+const TAIL_VARIANCES = 2;
 const LOSS_SAMPLES = 200;
 const BACKOFF_MAX = 6;
 
@@ -62,6 +63,9 @@ export class TwinSending {
   #guardPackets: number = GUARD_START.packets;
   #guardMs: number = GUARD_START.ms;
   #calmPackets = 0;
+  /** The most that packets came behind later ones since the guard was last looked at. */
+  #seenPackets = 0;
+  #seenMs = 0;
   #lossSamples = 0;
   #backoff = 0;
 
@@ -95,14 +99,17 @@ export class TwinSending {
     const delayMs = ack.delayTicks / 10;
     const rttBefore = this.#largestRtt;
     const largestBefore = this.#largestAcked ?? largest;
-    let firstSpurious: SentPacket | undefined;
+    const wasAcked = this.#largestAcked !== undefined;
     for (const number of numbers) {
       const packet = this.#window.get(number);
       if (packet === undefined || packet.state === "acked") continue;
-      if (packet.state === "lost") {
-        outcome.spurious++;
-        firstSpurious ??= packet;
-      } else {
+      const lateMs = nowMs - rttBefore - packet.sentAt;
+      const behind = largestBefore - number;
+      if (wasAcked && (behind > 0 || (behind < 0 && packet.state === "lost"))) {
+        this.#noteReordered(Math.max(0, behind), lateMs);
+      }
+      if (packet.state === "lost") outcome.spurious++;
+      else {
         this.#settle(packet, outcome.acked, 0);
         if (number === largest) outcome.largestSentAt = packet.sentAt;
       }
@@ -116,12 +123,10 @@ export class TwinSending {
       }
     }
     if (outcome.acked.length > 0) this.#backoff = 0;
-    if (firstSpurious !== undefined) {
-      const lateMs = nowMs - delayMs - firstSpurious.sentAt - rttBefore;
-      this.#growGuard(largestBefore - firstSpurious.number, lateMs);
-    }
+    if (outcome.spurious > 0) this.#growGuard();
     this.#detectLosses(nowMs, outcome);
-    if (firstSpurious === undefined) this.#calm(outcome.acked.length);
+    if (largest === this.#largestAcked) this.#detectTailLosses(delayMs, outcome);
+    this.#calm(outcome.acked.length);
     this.#forget(nowMs);
     return outcome;
   }
@@ -194,18 +199,25 @@ export class TwinSending {
     return adjusted;
   }
 
-  #growGuard(packets: number, lateMs: number): void {
-    this.#guardPackets = Math.min(Math.max(this.#guardPackets, packets), GUARD_PACKETS_MAX);
-    this.#guardMs = Math.max(this.#guardMs, Math.min(lateMs, this.srtt / 4));
-    this.#calmPackets = 0;
+  #noteReordered(packets: number, lateMs: number): void {
+    this.#seenPackets = Math.max(this.#seenPackets, Math.min(packets, GUARD_PACKETS_MAX));
+    this.#seenMs = Math.max(this.#seenMs, Math.min(lateMs, this.srtt / 2));
+  }
+
+  #growGuard(): void {
+    this.#guardPackets = Math.max(this.#guardPackets, this.#seenPackets);
+    this.#guardMs = Math.max(this.#guardMs, this.#seenMs);
   }
 
   #calm(packets: number): void {
     this.#calmPackets += packets;
     if (this.#calmPackets < CALM_PACKETS) return;
     this.#calmPackets = 0;
-    this.#guardPackets = Math.max(Math.floor(this.#guardPackets / 2), GUARD_START.packets);
-    this.#guardMs = Math.max(this.#guardMs / 2, GUARD_START.ms);
+    const halved = Math.floor(this.#guardPackets / 2);
+    this.#guardPackets = Math.max(halved, this.#seenPackets, GUARD_START.packets);
+    this.#guardMs = Math.max(this.#guardMs / 2, this.#seenMs, GUARD_START.ms);
+    this.#seenPackets = 0;
+    this.#seenMs = 0;
   }
 
   /** Packets in flight that were sent before the largest acknowledged one, oldest first. */
@@ -230,6 +242,22 @@ export class TwinSending {
     for (const packet of this.#candidates()) {
       if (outcome.acked.length + outcome.lost.length >= MAX_SETTLED) return;
       if (!this.#beyondGuard(packet) && nowMs < this.#lostAt(packet)) continue;
+      packet.state = "lost";
+      this.#settle(packet, outcome.lost, 1);
+    }
+  }
+
+  /** Nothing came behind the largest for `delayMs`: what should have is lost. */
+  #detectTailLosses(delayMs: number, outcome: Outcome): void {
+    const largest = this.#window.get(this.#largestAcked ?? -1);
+    const waited = delayMs - this.#guardMs - TAIL_VARIANCES * this.rttVar;
+    if (largest === undefined || waited < 0) return;
+    const sentBy = largest.sentAt + waited;
+    for (let number = largest.number + 1; number < this.#next; number++) {
+      const packet = this.#window.get(number) as SentPacket;
+      if (packet.sentAt > sentBy) return;
+      if (outcome.acked.length + outcome.lost.length >= MAX_SETTLED) return;
+      if (packet.state !== "in flight") continue;
       packet.state = "lost";
       this.#settle(packet, outcome.lost, 1);
     }

@@ -12,7 +12,13 @@ import { CloseCode } from "../wire/close-code.ts";
 import { cidHi, cidLo, isConnected } from "../wire/packet.ts";
 import { type HotPath, Settled } from "./hot-path.ts";
 import type { Outbox } from "./outbox.ts";
-import { type AckProfile, PacketKind, Session, type SessionHost, type SessionIds } from "./session.ts";
+import {
+  type AckProfile,
+  PacketKind,
+  Session,
+  type SessionHost,
+  type SessionIds,
+} from "./session.ts";
 import { receivePacket } from "./session-receive.ts";
 import { TimerHeap } from "./timer-heap.ts";
 import type { Uplink } from "./uplink.ts";
@@ -178,11 +184,13 @@ export class NodeContext {
       const key = (entries[i + 3] as number) >>> 0;
       if (kind === PacketKind.fragment) {
         if (isAcked) session.queue.handleAcked(stream, key);
-        else if (!session.isReceiverRepaired) session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
+        else if (!session.isReceiverRepaired)
+          session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
       } else if (kind === PacketKind.bundle) {
         for (const item of session.port.takeBundle(key)) {
           if (isAcked) session.queue.handleAcked(item.stream, item.number);
-          else if (!session.isReceiverRepaired) session.queue.handleLost(now, item.stream, item.number, item.attempt, item.bytes);
+          else if (!session.isReceiverRepaired)
+            session.queue.handleLost(now, item.stream, item.number, item.attempt, item.bytes);
         }
       } else if (kind === PacketKind.control) session.control?.handleSettled(key, isAcked);
     }

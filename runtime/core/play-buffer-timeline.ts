@@ -20,6 +20,11 @@ export interface TimelineOptions {
   readonly targetMs: number;
   readonly minMs: number;
   readonly maxMs: number;
+  /**
+   * Somebody answers urgent requests: then the target leaves room for that round trip beyond the 99th percentile of
+   * lags; without, for one usual repair more beyond the 99.9th.
+   */
+  readonly isCompensated?: boolean;
 }
 
 /** Stretching that nobody hears. */
@@ -88,6 +93,8 @@ export class PlayTimeline {
   #lateSince: Ms | undefined;
   #lateCount = 0;
   #lateLeast = 0;
+  /** What an urgent request takes, ms. */
+  answerMs = 50;
 
   constructor(clock: CaptureClock, options: TimelineOptions) {
     this.#clock = clock;
@@ -204,7 +211,8 @@ export class PlayTimeline {
     if (samples < SAMPLES_TO_RISE) return;
     const p99 = this.#lags.quantile(0.99) + MARGIN_P99_MS;
     const p999 = this.#lags.quantile(0.999) * BEYOND_P999;
-    const spreadMs = Math.max(p99, p999);
+    const { isCompensated } = this.#options;
+    const spreadMs = isCompensated === true ? p99 + this.answerMs : Math.max(p99, p999);
     this.#slackMs = Math.max(SLACK_MS_MIN, Math.min(minMs, spreadMs));
     const least = samples < SAMPLES_TO_SINK ? targetMs : minMs;
     this.#targetMin = Math.min(maxMs, Math.max(least, this.#arrival() - base + spreadMs));

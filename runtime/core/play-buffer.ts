@@ -30,6 +30,8 @@ export interface PlayBufferOptions {
   readonly minMs: number;
   readonly maxMs: number;
   /** After a lost reference wait for the next key frame. */
+  /** Urgent requests are answered by somebody: see TimelineOptions. */
+  readonly isCompensated?: boolean;
   readonly strict: boolean;
 }
 
@@ -45,6 +47,8 @@ export interface PlayedFrame {
   readonly damaged: boolean;
 }
 
+/** An urgent request takes its round trip and this. */
+const ANSWER_MARGIN_MS = 20;
 /** Without a capture clock the play point goes by arrivals, after this long. */
 const CLOCK_WAIT_MS = 1000;
 /**
@@ -83,6 +87,8 @@ export class PlayBuffer {
   readonly #references = new Map<number, boolean>();
   readonly #heads = new Map<FrameKind, Uint8Array>();
   #hearsAt: Ms = ms(Number.NEGATIVE_INFINITY);
+  /** Wire flags of the fragment that came last. */
+  #lastFlags = 0;
   #outageEnd: Ms = ms(Number.NEGATIVE_INFINITY);
   #endedAt: Ms | undefined;
   #endNext = 0;
@@ -107,6 +113,7 @@ export class PlayBuffer {
   handleFragment(now: Ms, place: FragmentPlace): void {
     if (now - this.#hearsAt >= OUTAGE_MS && this.isStarted) this.#outageEnd = now;
     this.#hearsAt = now;
+    this.#lastFlags = place.flags;
     this.#zones.handleFragment(now, place);
   }
 
@@ -119,7 +126,11 @@ export class PlayBuffer {
     const before = this.#queue.mediaBefore(first);
     const previous = Number.isNaN(before) ? this.#lastMedia : before;
     const media = this.#timeline.mediaOf(now, header, previous);
-    this.#timeline.handleWhole(now, media, this.#isLive(now, segment.flags, header));
+    /* What was asked for because its time was near is no measure of how long things take, if it came in time. */
+    const isAsked = flagPhase(this.#lastFlags) === Phase.compensation;
+    const isTelling = !isAsked || (this.#timeline.isSet && now > this.#timeline.playAt(media));
+    const isLive = isTelling && this.#isLive(now, segment.flags, header);
+    this.#timeline.handleWhole(now, media, isLive);
     if (this.#cursor !== undefined && serialDiff(first, this.#cursor) < 0) return;
     const { end, isGroupStart } = segment;
     const isBurst = flagPhase(segment.flags) === Phase.start;
@@ -143,6 +154,7 @@ export class PlayBuffer {
   /** RTT to whoever answers compensation, ms: how early urgent requests must go. */
   set edgeRttMs(value: number) {
     this.#zones.edgeRttMs = value;
+    this.#timeline.answerMs = value + ANSWER_MARGIN_MS;
   }
 
   /* ---------------------------------------------------------------- output */

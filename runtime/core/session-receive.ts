@@ -105,7 +105,8 @@ function receiveControl(now: Ms, session: Session, data: Uint8Array): boolean {
   const at = NUMBERED_BYTES + 4;
   if (data.length < at) return false;
   if (!session.handleNumbered(now, u16(data, ID_BYTES), true)) return true;
-  if (data.length > at) session.handleControlBytes(now, u32(data, NUMBERED_BYTES), data.subarray(at));
+  if (data.length > at)
+    session.handleControlBytes(now, u32(data, NUMBERED_BYTES), data.subarray(at));
   return true;
 }
 

@@ -36,8 +36,8 @@ import { ClockEstimate } from "./clock-estimate.ts";
 import { type HotPath, MAX_ACK_BYTES, Status } from "./hot-path.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SendQueue } from "./send-queue.ts";
-import { AddressCheck, isSame, UnwrappedClock } from "./session-path.ts";
 import { SessionControl } from "./session-control.ts";
+import { AddressCheck, isSame, UnwrappedClock } from "./session-path.ts";
 import { SessionPort } from "./session-port.ts";
 import {
   ACK_FAST,
@@ -245,9 +245,10 @@ export class Session implements HeapMember {
   #checkLoss(now: Ms): void {
     this.#context.settle(now, this, this.#hot.lossCheck(this.handle, now));
     if (!this.isOpen || !this.#hot.tailProbeDue(this.handle, now)) return;
-    if (this.#ack.repairs === "receiver") return; /* its ACKs are late by design: a probe would only ask for one */
+    if (this.#ack.repairs === "receiver")
+      return; /* its ACKs are late by design: a probe would only ask for one */
     if (this.control?.hasUnsent === true) this.control.flush(now);
-    else this.#sendControlPacket(now, PacketKind.probe, 0, EMPTY);
+    else this.#sendControlPacket(now, PacketKind.probe, 0, new Uint8Array(0));
   }
 
   #ping(now: Ms): void {
@@ -396,5 +397,3 @@ export class Session implements HeapMember {
     return this.#hot.lossRate(this.handle);
   }
 }
-
-const EMPTY = new Uint8Array(0);
