@@ -25,6 +25,7 @@ const COMMANDS = {
   clip: ["runtime/tools/make-clip.ts", "makes the demo's clip anew (needs ffmpeg)"],
   sim: ["runtime/sim/main.ts", "the simulator"],
   train: ["runtime/tools/train-scorer.ts", "the scorer's weights, from a seed"],
+  scorers: ["runtime/tools/compare-scorers.ts", "the scorers side by side in simulated worlds"],
   swarm: ["benchmarks/swarm.ts", "many real peers on this machine"],
   bench: ["benchmarks/bench.ts", "benchmarks by name; without a name, the list"],
 };

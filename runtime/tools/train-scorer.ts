@@ -7,30 +7,32 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { type Scorer, type ScorerKind, TrainedScorer } from "../score/scorer.ts";
 import {
+  type CreateScorer,
   createShipped,
   judgePredictions,
   judgeRecords,
   pairedGain,
   servedShares,
+  unseenSimRecords,
 } from "../sim/training/judge.ts";
 import { type OutcomeRecord, parseTrace } from "../sim/training/trace.ts";
 import {
   TRAIN_DEFAULTS,
   type Trained,
   type TrainOptions,
-  trainOnPrior,
+  train,
   trainOnRecords,
 } from "../sim/training/train.ts";
 import { weightsModule } from "../sim/training/weights-module.ts";
 
 const WEIGHTS_FILE = join(import.meta.dir, "../score/weights.ts");
 const KINDS: readonly ScorerKind[] = ["mlp", "linear", "rtt", "random"];
-const JUDGING = { rooms: 100, seconds: 60 } as const;
+const JUDGING = { rooms: 100, seconds: 60, worlds: 8, viewers: 60, worldSeconds: 20 } as const;
 
 interface Arguments {
   readonly seed: number;
   readonly rooms: number;
-  readonly seconds: number;
+  readonly worlds: number;
   readonly epochs: number;
   readonly judge: boolean;
   readonly dryRun: boolean;
@@ -41,9 +43,9 @@ const program = new Command("npm run train --")
   .description("Trains runtime/score/weights.ts from a seed.")
   .option("--seed <n>", "of rooms, first weights and order", integer, TRAIN_DEFAULTS.seed)
   .option("--rooms <n>", "synthetic rooms per round", integer, TRAIN_DEFAULTS.rooms)
-  .option("--seconds <n>", "virtual seconds of each room", integer, TRAIN_DEFAULTS.seconds)
+  .option("--worlds <n>", "simulated swarms per round", integer, TRAIN_DEFAULTS.worlds)
   .option("--epochs <n>", "passes over the records", integer, TRAIN_DEFAULTS.epochs)
-  .option("--trace <file...>", "traces of the simulator, instead of the synthetic rooms", [])
+  .option("--trace <file...>", "recorded traces, instead of rooms and worlds", [])
   .option("--judge", "only judge the weights that are there", false)
   .option("--dry-run", "train and judge, write nothing", false)
   .parse();
@@ -51,15 +53,11 @@ main(program.opts<Arguments>());
 
 function main(args: Arguments): void {
   if (args.judge) return judge(createShipped);
-  const options: TrainOptions = {
-    seed: args.seed,
-    rooms: args.rooms,
-    seconds: args.seconds,
-    epochs: args.epochs,
-  };
+  const { seed, rooms, worlds, epochs } = args;
+  const options: TrainOptions = { ...TRAIN_DEFAULTS, seed, rooms, worlds, epochs };
   const records = args.trace.flatMap((file) => parseTrace(readFileSync(file, "utf8")).records);
   const isTraced = args.trace.length > 0;
-  const trained = isTraced ? trainOnRecords(records, options) : trainOnPrior(options);
+  const trained = isTraced ? trainOnRecords(records, options) : train(options);
   console.log(`${trained.records} records, ${percent(trained.served / trained.records)} served`);
   const create = (kind: ScorerKind, seed: number): Scorer =>
     kind === "mlp" || kind === "linear"
@@ -81,9 +79,19 @@ function judgeOwn(records: readonly OutcomeRecord[], trained: Trained): void {
   }
 }
 
-function judge(create: (kind: ScorerKind, seed: number) => Scorer): void {
+function judge(create: CreateScorer): void {
+  const { worlds, viewers, worldSeconds } = JUDGING;
+  console.log(`\n${worlds} simulated swarms of ${viewers} viewers, ${worldSeconds} s:`);
+  const records = unseenSimRecords(worlds, viewers, worldSeconds);
+  for (const kind of KINDS) {
+    const { logLoss, auc } = judgeRecords(records, create(kind, 1));
+    console.log(
+      `  ${kind.padEnd(7)} log loss ${logLoss.toFixed(4)}  AUC ${auc.toFixed(4)}  ` +
+        `${records.length} requests`,
+    );
+  }
   for (const kind of ["familiar", "foreign"] as const) {
-    const options = { ...JUDGING, kind };
+    const options = { rooms: JUDGING.rooms, seconds: JUDGING.seconds, kind };
     console.log(`\n${kind} worlds, ${options.rooms} rooms of ${options.seconds} s:`);
     const predictions = judgePredictions(options, KINDS, create);
     const mlp = servedShares(options, "mlp", create);
@@ -110,6 +118,6 @@ function percent(share: number): string {
 
 function integer(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) program.error(`"${text}" is not a count`);
+  if (!Number.isInteger(value) || value < 0) program.error(`"${text}" is not a count`);
   return value;
 }

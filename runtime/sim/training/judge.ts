@@ -8,6 +8,7 @@ import { createScorer, type Scorer, type ScorerKind } from "../../score/scorer.t
 import { playRoom } from "./prior-room.ts";
 import type { WorldKind } from "./prior-world.ts";
 import { type Quality, qualityOf } from "./quality.ts";
+import { playSimWorlds } from "./sim-worlds.ts";
 import type { OutcomeRecord } from "./trace.ts";
 import { JUDGING_SEEDS_FROM, ROOM_NEIGHBOURS } from "./train.ts";
 
@@ -21,6 +22,16 @@ export interface JudgeOptions {
 export type CreateScorer = (kind: ScorerKind, seed: number) => Scorer;
 
 export const createShipped: CreateScorer = (kind, seed) => createScorer(kind, new Prng(seed));
+
+/** Requests of simulated swarms that training never saw, neighbours chosen at random or by RTT. */
+export function unseenSimRecords(
+  worlds: number,
+  viewers: number,
+  seconds: number,
+): OutcomeRecord[] {
+  const seeds = Array.from({ length: worlds }, (_, i) => JUDGING_SEEDS_FROM + i);
+  return playSimWorlds({ seeds, viewers, seconds }, undefined);
+}
 
 /** The same requests scored by each; no learning meanwhile. */
 export function judgePredictions(

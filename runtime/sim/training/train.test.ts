@@ -3,10 +3,18 @@ import { createShipped, judgePredictions, pairedGain, servedShares } from "./jud
 import { playRoom } from "./prior-room.ts";
 import type { OutcomeRecord } from "./trace.ts";
 import { parseTrace, traceHeaderLine, traceLine } from "./trace.ts";
-import { trainOnPrior, trainOnRecords } from "./train.ts";
+import { type TrainOptions, train, trainOnRecords } from "./train.ts";
 import { weightsModule } from "./weights-module.ts";
 
-const SMALL = { seed: 5, rooms: 4, seconds: 20, epochs: 1 };
+const SMALL: TrainOptions = {
+  seed: 5,
+  rooms: 4,
+  roomSeconds: 20,
+  worlds: 1,
+  viewers: 6,
+  worldSeconds: 4,
+  epochs: 1,
+};
 const JUDGED = { rooms: 12, seconds: 30, firstRoom: 1000 };
 
 function recordsOf(seed: number): OutcomeRecord[] {
@@ -18,7 +26,7 @@ function recordsOf(seed: number): OutcomeRecord[] {
 
 describe("training", () => {
   test("gives the same file for the same seed, another for another", () => {
-    const file = (seed: number): string => weightsModule(trainOnPrior({ ...SMALL, seed }), "x");
+    const file = (seed: number): string => weightsModule(train({ ...SMALL, seed }), "x");
     const first = file(5);
     expect(file(5)).toBe(first);
     expect(file(6)).not.toBe(first);
