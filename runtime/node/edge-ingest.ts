@@ -32,6 +32,9 @@ const RESUME_MS = 10_000;
 /** Groups longer than this make joining slow: the publisher is told. */
 const GROUP_WARN_MS = 4000;
 
+/** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
+const ENDING_MS = 2000;
+
 export interface Retention {
   readonly retainMs: number;
   readonly groupMsMax: number;
@@ -83,6 +86,7 @@ export class EdgeIngest implements IntakeListener {
     return (
       this.#publisher === undefined &&
       this.outlet.source === undefined &&
+      !this.outlet.isEnding &&
       this.outlet.receivers.size === 0 &&
       this.watchers === 0
     );
@@ -151,12 +155,12 @@ export class EdgeIngest implements IntakeListener {
     this.#readFrames(now);
   }
 
-  /** The publisher's session is gone: it may come back to its run for a while. */
+  /** The publisher's session is gone: unless it said it was done, it may come back to its run for a while. */
   publisherLeft(now: Ms, session: Session, code: CloseCode): void {
     if (this.#publisher?.session !== session) return;
     this.#publisher = undefined;
-    if (code === CloseCode.timeout) this.#lostAt = now;
-    else this.#end(now, code);
+    if (code === CloseCode.done) this.#end(now, code);
+    else this.#lostAt = now;
   }
 
   kickPublisher(now: Ms): boolean {
@@ -186,7 +190,7 @@ export class EdgeIngest implements IntakeListener {
     this.#lostAt = undefined;
     if (source === undefined) return;
     this.#readFrames(now);
-    this.outlet.end(now);
+    this.outlet.end(now, code === CloseCode.shuttingDown ? 0 : ENDING_MS);
     this.#reader = undefined;
     const { name: stream, epoch } = source.stream;
     this.#emit({ type: "streamEnded", stream, epoch, reason: closeName(code) });
@@ -198,9 +202,10 @@ export class EdgeIngest implements IntakeListener {
     if (message.t === "stream") this.#handleStream(now, session, message);
     else if (message.t === "ended" && session === this.#publisher?.session) {
       if (session.sinks.delete(message.index)) this.#end(now, CloseCode.done);
-    } else if (message.t === "subscribe") {
-      this.outlet.subscribe(now, session, message);
-      this.swarm.handleSubscribe(session, message.mask);
+    } else if (message.t === "subscribe") this.outlet.subscribe(now, session, message);
+    else if (message.t === "release") {
+      this.outlet.release(session, message.mask);
+      this.swarm.handleRelease(session, message.mask);
     } else if (message.t === "orphan") {
       this.outlet.push(now, session, message.mask, message.from);
       this.swarm.handleOrphan(now, session, message.mask, message.node);

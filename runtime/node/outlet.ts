@@ -18,6 +18,7 @@ import {
 } from "../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
 import type { StreamInfo } from "../wire/stream-info.ts";
+import { EndingRun } from "./ending-run.ts";
 import type { EpochSource } from "./intake.ts";
 import { RateMeter } from "./rate-meter.ts";
 
@@ -74,6 +75,7 @@ export class Outlet {
   readonly #hot: HotPath;
   readonly receivers = new Map<Session, Receiver>();
   source: EpochSource | undefined;
+  #ending: EndingRun | undefined;
   /** Everything handed to the queues, and the part that was pushed. */
   readonly meter = new RateMeter();
   readonly pushMeter = new RateMeter();
@@ -95,25 +97,39 @@ export class Outlet {
 
   /** A new run of the encoder: receivers learn of it and follow. */
   begin(now: Ms, source: EpochSource): void {
-    this.end(now);
+    if (this.source !== undefined) this.end(now);
     this.source = source;
     for (const receiver of this.receivers.values()) this.#bind(now, receiver);
   }
 
-  /** The run is over; receivers keep their sessions and wait for the next. */
-  end(now: Ms): void {
+  /** The run is over; receivers keep their sessions and wait for the next. Its last frames have `lingerMs` to arrive. */
+  end(now: Ms, lingerMs = 0): void {
     const source = this.source;
+    this.#ending?.release();
+    this.#ending = undefined;
     if (source === undefined) return;
     this.source = undefined;
+    const bound: [Session, number][] = [];
     for (const receiver of this.receivers.values()) {
       const { session, index } = receiver;
       if (index === 0) continue;
-      session.sendControl(now, { t: "ended", index, next: source.index.next() });
-      session.queue.dropStream(index);
-      session.sources.delete(index);
       receiver.index = 0;
+      bound.push([session, index]);
+      session.sendControl(now, { t: "ended", index, next: source.index.next() });
     }
-    source.close();
+    this.#ending = new EndingRun(source, bound, now + lingerMs);
+    this.#endEnding(now);
+  }
+
+  /** A run that is over still has frames on their way. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  #endEnding(now: Ms): void {
+    if (this.#ending?.isOver(now) !== true) return;
+    this.#ending.release();
+    this.#ending = undefined;
   }
 
   /* ---------------------------------------------------------------- receivers */
@@ -153,6 +169,12 @@ export class Outlet {
     receiver.mask = (before | mask) >>> 0;
   }
 
+  /** Takes sub-streams from what a receiver is pushed. */
+  release(session: Session, mask: number): void {
+    const receiver = this.receivers.get(session);
+    if (receiver !== undefined) receiver.mask = (receiver.mask & ~mask) >>> 0;
+  }
+
   remove(session: Session): boolean {
     if (!this.receivers.delete(session)) return false;
     addSent(this.#sentBefore, session);
@@ -174,6 +196,7 @@ export class Outlet {
     session.sources.set(receiver.index, { store: source.index.store });
     const info = this.describe(now, receiver.index);
     session.sendControl(now, { t: "stream", ...info });
+    if (!session.isOpen) return; /* it took nothing in */
     this.sendClock(now, receiver);
     this.#burst(now, receiver, from ?? info.first);
   }
@@ -332,6 +355,7 @@ export class Outlet {
   /** Called every `everyMs`. */
   tick(now: Ms, everyMs: number): void {
     this.source?.index.evict(now);
+    this.#endEnding(now);
     this.tickReceivers(everyMs);
   }
 
