@@ -28,9 +28,14 @@ const SLOT_TRIES = 24;
 /** How a member's reachability (who could connect to it) is learnt, and below what it is no super node. */
 const REACH_GAIN = 0.2;
 const REACH_MIN = 0.35;
+/** What a super node did not bear is tried again this slowly, a report. */
+const CEILING_GROWTH = 1.02;
+/** A guest that could not be placed waits this long, doubling with its failures. */
+const RETRY_MS = 250;
+const RETRY_MS_MAX = 10_000;
 /** Start bursts by the edge: this share of the demand, and this many seconds of media saved up at most. */
-const BURST_SHARE = 0.01;
-const BURST_SECONDS_MAX = 30;
+const BURST_SHARE = 0.02;
+const BURST_SECONDS_MAX = 3000;
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
 
 export class EdgeSwarm {
@@ -134,8 +139,13 @@ export class EdgeSwarm {
     const member = this.#members.get(session);
     if (member === undefined) return;
     member.report = report;
-    if (!report.congested) member.provenBps = Math.max(member.provenBps, report.pushBps);
-    else member.provenBps = Math.min(member.provenBps, report.pushBps);
+    if (report.congested) {
+      member.provenBps = Math.min(member.provenBps, report.pushBps);
+      member.ceilingBps = Math.max(this.#childBps(), 0.8 * report.pushBps);
+    } else {
+      member.provenBps = Math.max(member.provenBps, report.pushBps);
+      member.ceilingBps *= CEILING_GROWTH;
+    }
     for (const slot of member.slots.values()) this.#ramp(now, member, slot, report);
   }
 
@@ -168,7 +178,7 @@ export class EdgeSwarm {
     }
     if (holder === undefined || !isNew) return;
     member.unreachable.add(holder.key);
-    holder.reach += ((member.reached.has(holder.key) ? 1 : 0) - holder.reach) * REACH_GAIN;
+    if (!member.reached.has(holder.key)) this.#handleUnreached(now, member, holder);
     if (now - holder.orphansSince > ORPHAN_WINDOW_MS) {
       holder.orphansSince = now;
       holder.orphans = 0;
@@ -178,15 +188,26 @@ export class EdgeSwarm {
     for (const slot of [...holder.slots.values()]) this.#closeSlot(now, slot);
   }
 
-  /** What a member wants pushed by the edge; what it leaves out comes from parents it has reached. */
-  handleSubscribe(session: Session, mask: number): void {
+  /** They could not meet: bad luck of these two, or one of them sits behind a hard NAT. */
+  #handleUnreached(now: Ms, guest: Member, holder: Member): void {
+    if (guest.isHardGuest) holder.hardFails++;
+    else holder.reach -= holder.reach * REACH_GAIN;
+    guest.guestFails++;
+    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(8, guest.guestFails));
+    guest.retryAt = ms(now + waitMs * (0.5 + this.#random.next()));
+  }
+
+  /** Sub-streams that a member gets from parents it has reached. */
+  handleRelease(session: Session, mask: number): void {
     const member = this.#members.get(session);
     if (member === undefined) return;
     for (let k = 0; k < this.#params.subStreams; k++) {
       const holder = member.parents[k]?.holder;
-      if (holder === undefined || ((mask >>> k) & 1) === 1) continue;
+      if (holder === undefined || ((mask >>> k) & 1) === 0) continue;
       if (member.reached.has(holder.key)) continue;
       member.reached.add(holder.key);
+      if (member.isHardGuest) holder.hardOk++;
+      else member.guestOk++;
       holder.reach += (1 - holder.reach) * REACH_GAIN;
     }
   }
@@ -368,7 +389,9 @@ export class EdgeSwarm {
     for (const [k, direct] of this.#direct.entries()) {
       let room = (this.#slots[k] as Slot[]).reduce((sum, s) => sum + s.limit - s.children.size, 0);
       for (const member of direct) {
-        if (room-- <= 0) break;
+        if (room <= 0) break;
+        if (now < member.retryAt) continue;
+        room--;
         masks.set(member, ((masks.get(member) ?? 0) | (1 << k)) >>> 0);
       }
     }
@@ -399,13 +422,17 @@ export class EdgeSwarm {
     const slots = this.#slots[k] as Slot[];
     let best: Slot | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
+    const isHard = member.isHardGuest;
     const start = slots.length > SLOT_TRIES ? this.#random.below(slots.length) : 0;
     for (let i = 0; i < Math.min(slots.length, SLOT_TRIES); i++) {
       const slot = slots[(start + i) % slots.length] as Slot;
       const room = slot.limit - slot.children.size;
       if (room <= 0 || slot.holder === member) continue;
       if (member.unreachable.has(slot.holder.key)) continue;
+      if (isHard && !slot.holder.isOpenHolder && slot.holder.hardFails > 0) continue;
       let score = room / slot.limit + 2 * slot.holder.reach;
+      /* Holders that anybody can reach are kept for those who need them. */
+      if (slot.holder.isOpenHolder) score += isHard ? 4 : -0.5;
       if (slot.holder.region === member.region) score += 1;
       if (chosen.has(slot.holder)) score += 0.5;
       if (score <= bestScore) continue;

@@ -28,6 +28,8 @@ export class Member {
   report: ReportPacket | undefined;
   /** Largest push rate seen without congestion, bit/s. */
   provenBps = 0;
+  /** What its uplink has been seen not to bear, bit/s of pushes; creeps up again while it is calm. */
+  ceilingBps = Number.POSITIVE_INFINITY;
   /** Slots it holds, by sub-stream. */
   readonly slots = new Map<number, Slot>();
   /** Who feeds it each sub-stream; undefined = the edge. */
@@ -35,6 +37,14 @@ export class Member {
   /** Peers it could not reach, or lost, and holders it has reached, by key. */
   readonly unreachable = new Set<string>();
   readonly reached = new Set<string>();
+  /** As a guest: holders it could and could not reach. Who fails often sits behind a NAT that few can meet. */
+  guestOk = 0;
+  guestFails = 0;
+  /** As a holder: hard guests (see `isHardGuest`) that could and could not reach it. */
+  hardOk = 0;
+  hardFails = 0;
+  /** Not to be given another parent before this. */
+  retryAt: Ms;
   /** Share of those sent to it who could connect to it, smoothed; 1 until somebody could not. */
   reach = 1;
   /** Children lost since then, by orphan messages. */
@@ -56,7 +66,18 @@ export class Member {
     this.region = region;
     this.joinedAt = now;
     this.orphansSince = now;
+    this.retryAt = now;
     this.parents = new Array<Slot | undefined>(subStreams).fill(undefined);
+  }
+
+  /** Most NATs do not let it meet others (a symmetric one, as a rule): it needs holders that anybody can reach. */
+  get isHardGuest(): boolean {
+    return this.guestFails >= 2 && this.guestFails > this.guestOk;
+  }
+
+  /** The other side of the same: hard guests have reached it. */
+  get isOpenHolder(): boolean {
+    return this.hardOk > this.hardFails;
   }
 
   get addresses(): Address[] {
@@ -67,7 +88,8 @@ export class Member {
   uplinkBps(params: SwarmParams): number {
     const limit = this.report?.limitBps ?? 0;
     const hoped = Math.max(params.uplinkGuessBps, 1.5 * (this.provenBps / params.pushShare));
-    return limit > 0 ? Math.min(limit, hoped) : hoped;
+    const borne = Math.min(hoped, this.ceilingBps / params.pushShare);
+    return limit > 0 ? Math.min(limit, borne) : borne;
   }
 
   /** Children its slots may have in all, at `childBps` each. */

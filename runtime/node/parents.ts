@@ -26,8 +26,8 @@ export interface ParentsHost {
   connect(now: Ms, ref: PeerRef, mask: number, from: number): void;
   /** First fragment of sub-stream k that is missing and wanted. */
   firstMissing(k: number): number;
-  /** Sub-streams the edge is to push. */
-  subscribeEdge(now: Ms, mask: number): void;
+  /** Sub-streams the edge need not push any more. */
+  releaseEdge(now: Ms, mask: number): void;
   orphan(now: Ms, mask: number, node: Uint8Array, from: number): void;
   /** Sub-streams a parent is to push. */
   subscribeParent(now: Ms, session: Session, mask: number, from: number | undefined): void;
@@ -95,7 +95,6 @@ export class Parents {
     for (const { mask, peer, from } of list) {
       if (peer !== undefined) this.#take(now, peer, mask, from ?? this.#from(mask));
     }
-    this.#tellEdge(now);
   }
 
   #take(now: Ms, ref: PeerRef, mask: number, from: number): void {
@@ -105,12 +104,16 @@ export class Parents {
       known.mask = (known.mask | mask) >>> 0;
       if (known.session !== undefined) {
         this.#host.subscribeParent(now, known.session, known.mask, from);
+        this.#host.releaseEdge(now, mask);
       }
     } else {
       const session = this.#host.neighbour(key)?.session;
       this.#parents.set(key, { key, node: ref.node, session, mask, since: now });
       if (session === undefined) this.#host.connect(now, ref, mask, from);
-      else this.#host.subscribeParent(now, session, mask, from);
+      else {
+        this.#host.subscribeParent(now, session, mask, from);
+        this.#host.releaseEdge(now, mask);
+      }
     }
     for (let k = 0; k < this.#params.subStreams; k++) {
       if (((mask >>> k) & 1) === 1) this.#seenAt[k] = now;
@@ -137,7 +140,7 @@ export class Parents {
     if (parent.mask !== asked) {
       this.#host.subscribeParent(now, session, parent.mask, this.#from(parent.mask));
     }
-    this.#tellEdge(now);
+    this.#host.releaseEdge(now, parent.mask);
     return parent.mask;
   }
 
@@ -204,16 +207,6 @@ export class Parents {
         break;
       }
     }
-  }
-
-  #tellEdge(now: Ms): void {
-    const all = this.#params.subStreams === 32 ? 0xffff_ffff : 2 ** this.#params.subStreams - 1;
-    let waiting = 0;
-    for (const parent of this.#parents.values()) {
-      if (parent.session === undefined) waiting |= parent.mask;
-    }
-    /* What is being connected to stays as the edge has it: it may be pushing already, or not yet. */
-    this.#host.subscribeEdge(now, (all & ~this.heldMask & ~waiting) >>> 0);
   }
 
   /** The first fragment wanted of any of the sub-streams. */

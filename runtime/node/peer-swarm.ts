@@ -78,7 +78,7 @@ export class PeerSwarm implements SessionHost {
       neighbour: (key) => this.neighbours.withNode(key),
       connect: (now, ref, mask, from) => this.#connect(now, ref, { mask, from }),
       firstMissing: (k) => this.#playback?.firstMissing(k, this.params.subStreams) ?? 0,
-      subscribeEdge: (now, mask) => this.#subscribe(now, this.#edge, mask, undefined),
+      releaseEdge: (now, mask) => this.#edge?.sendControl(now, { t: "release", mask }),
       orphan: (now, mask, lost, from) =>
         this.#edge?.sendControl(now, { t: "orphan", mask, node: lost, from }),
       subscribeParent: (now, session, mask, from) => this.#subscribe(now, session, mask, from),

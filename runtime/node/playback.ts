@@ -42,6 +42,7 @@ export class Playback implements IntakeListener {
       minMs: options.targetMsMin,
       maxMs: options.targetMsMax,
       strict: options.strict,
+      isCompensated: true,
     });
   }
 

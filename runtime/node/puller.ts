@@ -19,6 +19,8 @@ import type { SwarmParams } from "./swarm-params.ts";
 /** Ranges looked at, and asked for in one packet. */
 const RANGES_MAX = 48;
 const ASKED_MAX = 2048;
+/** What has not come by this share of the play-out delay is asked for, however late its parent usually is. */
+const LATE_SHARE = 0.4;
 /** Holes looked at in one go. */
 const MISSING_MAX = 256;
 /** Between two requests to the edge for the same fragment at least this, beyond the RTT. */
@@ -79,7 +81,9 @@ export class Puller {
       const parent = parents.parentOf(k);
       /* What the edge pushes, it repairs by itself: that takes its round trip more. */
       const patienceMs = parent === undefined ? (edge?.srttMs() ?? 0) + EDGE_AGAIN_MS : 0;
-      if (ageMs < parents.lateAfterMs(k) + patienceMs) continue;
+      if (ageMs < Math.min(parents.lateAfterMs(k), playoutMs * LATE_SHARE) + patienceMs) continue;
+      /* What has no time left is the lead-in of a start, its sender's to repair, or given up. */
+      if (ageMs >= playoutMs) continue;
       this.#pull(now, number, playoutMs - ageMs, parent, byNeighbour);
     }
     for (const [neighbour, ranges] of byNeighbour) {

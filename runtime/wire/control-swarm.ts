@@ -47,6 +47,8 @@ export type SwarmMessage =
       readonly node: Uint8Array;
       readonly from?: number | undefined;
     }
+  /** Viewer → edge: these sub-streams come from their parents now; push them no more. */
+  | { readonly t: "release"; readonly mask: number }
   /** Viewer → edge: name me so many peers. */
   | { readonly t: "want"; readonly count: number }
   /** Viewer → edge: its own addresses. */
@@ -113,6 +115,10 @@ export const swarmDecoders: Readonly<
     if (mask === undefined || node === undefined) return undefined;
     if (from === undefined && fields["from"] !== undefined) return undefined;
     return { t: "orphan", mask, node, from };
+  },
+  release(fields) {
+    const mask = maskOf(fields);
+    return mask === undefined ? undefined : { t: "release", mask };
   },
   want(fields) {
     const count = integerField(fields, "count", 1, SWARM_LIST_MAX);
