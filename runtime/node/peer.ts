@@ -24,6 +24,8 @@ import { Upstream } from "./upstream.ts";
 
 /** How often the edge hears of the play point, and holes are looked for. */
 const TICK_MS = 20;
+/** A tick waits this long for something else to wake the node: waking a process costs more than what it then does. */
+const TICK_SLACK_MS = 15;
 const FEEDBACK_MS = 250;
 /** While the stream's clock is not known: each FEEDBACK that says so is answered with a CLOCK. */
 const FEEDBACK_MS_FIRST = 40;
@@ -73,8 +75,8 @@ export class Peer implements PeerCommands, SessionHost {
       this.#context.handleTimeouts(now);
       upstream.handleTimeout(now);
       this.#swarm.handleTimeout(now);
-      if (now >= this.#tickAt) this.#tick(now);
     }
+    if (now >= this.#tickAt) this.#tick(now);
     this.#play(now);
     this.#context.finish(now);
   }
@@ -92,7 +94,7 @@ export class Peer implements PeerCommands, SessionHost {
         this.#context.nextTimeout(),
         this.#swarm.nextTimeout(),
         upstream,
-        this.#tickAt,
+        this.#tickAt + TICK_SLACK_MS,
         due,
       ));
   }
@@ -165,6 +167,7 @@ export class Peer implements PeerCommands, SessionHost {
   }
 
   #tick(now: Ms): void {
+    const sinceMs = now - this.#tickAt + TICK_MS;
     this.#tickAt = this.#playbacks.length === 0 ? NEVER : ms(now + TICK_MS);
     const session = this.#upstream?.session;
     const isFeedbackDue = now >= this.#feedbackAt;
@@ -174,7 +177,7 @@ export class Peer implements PeerCommands, SessionHost {
       playback.tick(now);
       if (session !== undefined && isFeedbackDue) playback.sendFeedback(now, session);
     }
-    this.#swarm.tick(now, TICK_MS);
+    this.#swarm.tick(now, sinceMs);
   }
 
   /* ---------------------------------------------------------------- session host */
