@@ -90,13 +90,15 @@ export class Peer implements PeerCommands, SessionHost {
     if (this.#isClosed) return NEVER;
     const upstream = this.#upstream?.nextTimeout() ?? AT_ONCE;
     const due = this.#playbacks[0]?.nextDue() ?? NEVER;
-    return ms(Math.min(
+    return ms(
+      Math.min(
         this.#context.nextTimeout(),
         this.#swarm.nextTimeout(),
         upstream,
         this.#tickAt + TICK_SLACK_MS,
         due,
-      ));
+      ),
+    );
   }
 
   /** The link is begun by the first input, which brings the first `now`. */
@@ -191,7 +193,8 @@ export class Peer implements PeerCommands, SessionHost {
       if (session.sinks.has(message.index)) return; /* known from the ACCEPT */
       this.#bind(now, session, message);
     } else if (message.t === "ended") {
-      for (const playback of this.#playbacks) playback.handleEnded(now, message.index, message.next);
+      for (const playback of this.#playbacks)
+        playback.handleEnded(now, message.index, message.next);
     }
   }
 
