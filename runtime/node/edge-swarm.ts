@@ -33,7 +33,7 @@ const CEILING_GROWTH = 1.02;
 /** A guest that could not be placed waits this long, doubling with its failures. */
 const RETRY_MS = 250;
 const RETRY_MS_MAX = 10_000;
-/** Start bursts by the edge: this share of the demand, and this many seconds of media saved up at most. */
+/** Start bursts by the edge: this share of the demand, and this many seconds of media in advance. */
 const BURST_SHARE = 0.02;
 const BURST_SECONDS_MAX = 3000;
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
@@ -50,7 +50,7 @@ export class EdgeSwarm {
   readonly #direct: Set<Member>[];
   #recruitAt: Ms = ms(0);
   #burstAt: Ms = ms(0);
-  #burstBytes = 0;
+  #burstDebt = 0;
   reliefs = 0;
   recruits = 0;
 
@@ -109,14 +109,13 @@ export class EdgeSwarm {
    * the parents, lest bursts become most of what it sends.
    */
   #takeBurst(now: Ms): boolean {
-    const bytesPerMs = (this.#outlet.bitrateBps / 8000) * BURST_SHARE * Math.max(this.#list.length, 1);
+    const bytesPerMs = (this.#outlet.bitrateBps / 8000) * BURST_SHARE * this.#list.length;
     const elapsedMs = Math.max(0, now - this.#burstAt);
     this.#burstAt = now;
-    const cap = (this.#outlet.bitrateBps / 8) * BURST_SECONDS_MAX;
-    this.#burstBytes = Math.min(cap, this.#burstBytes + elapsedMs * bytesPerMs);
+    this.#burstDebt = Math.max(0, this.#burstDebt - elapsedMs * bytesPerMs);
     const bytes = this.#outlet.burstBytes(now);
-    if (bytes > this.#burstBytes) return false;
-    this.#burstBytes -= bytes;
+    if (this.#burstDebt + bytes > (this.#outlet.bitrateBps / 8) * BURST_SECONDS_MAX) return false;
+    this.#burstDebt += bytes;
     return true;
   }
 
