@@ -2,6 +2,7 @@
  * `npm run train`: trains the scorer's weights from a seed, judges them on rooms that training never saw, and writes
  * runtime/score/weights.ts with where they come from. The same command gives the same bytes.
  */
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -68,8 +69,15 @@ function main(args: Arguments): void {
   if (args.dryRun) return;
   const words = process.argv.slice(2);
   const command = ["npm run train", ...(words.length > 0 ? ["--", ...words] : [])].join(" ");
-  writeFileSync(WEIGHTS_FILE, weightsModule(trained, command));
+  writeFileSync(WEIGHTS_FILE, weightsModule(trained, command, commit()));
   console.log(`wrote ${WEIGHTS_FILE}`);
+}
+
+/** Of the working tree, with a mark when that differs from it. */
+function commit(): string {
+  const options = { cwd: import.meta.dir, encoding: "utf8" } as const;
+  const { status, stdout } = spawnSync("git", ["describe", "--always", "--dirty"], options);
+  return status === 0 ? stdout.trim() : "unknown";
 }
 
 function judgeOwn(records: readonly OutcomeRecord[], trained: Trained): void {

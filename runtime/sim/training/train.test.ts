@@ -26,7 +26,7 @@ function recordsOf(seed: number): OutcomeRecord[] {
 
 describe("training", () => {
   test("gives the same file for the same seed, another for another", () => {
-    const file = (seed: number): string => weightsModule(train({ ...SMALL, seed }), "x");
+    const file = (seed: number): string => weightsModule(train({ ...SMALL, seed }), "x", "y");
     const first = file(5);
     expect(file(5)).toBe(first);
     expect(file(6)).not.toBe(first);

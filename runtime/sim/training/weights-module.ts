@@ -5,10 +5,10 @@ import type { Trained } from "./train.ts";
 
 const LINE_COLUMNS = 100;
 
-/** `command`: as it is to be typed again. */
-export function weightsModule(trained: Trained, command: string): string {
+/** `command`: as it is to be typed again, on `commit`. */
+export function weightsModule(trained: Trained, command: string, commit: string): string {
   return `/**
- * The scorer's trained weights; do not edit: \`${command}\` writes them.
+ * The scorer's trained weights; do not edit: \`${command}\` writes them, on commit ${commit}.
  * From ${trained.records} requests, ${trained.served} of them served in time; docs/SCORING.md has the figures.
  */
 
