@@ -1,8 +1,6 @@
 /**
  * A node's way to its edge, kept up for as long as the node lives: handshake with one edge after the other, one
- * session at a time, and a new attempt whenever it is lost. While media should flow and nothing has been heard for a
- * while, a second handshake starts before the silent session is given up, so an edge that restarted is found within
- * its silence.
+ * session at a time, and a new attempt, with the next edge, whenever it is lost.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { Connector, type ConnectResult } from "../core/connector.ts";
@@ -84,7 +82,7 @@ export class Upstream {
     /* Silence has already cost DEAD_MS: ask at once, elsewhere if there is an elsewhere. */
     this.#retryMs = RETRY_MS_FIRST;
     this.#retryAt = ms(now + (code === CloseCode.timeout ? 0 : this.#jitter(RETRY_MS_FIRST)));
-    if (code !== CloseCode.timeout) this.#edge++;
+    this.#edge++;
   }
 
   /** No more attempts; says goodbye. */
