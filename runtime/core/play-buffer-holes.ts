@@ -29,10 +29,10 @@ const PUSH_SHARE = 0.5;
 const PUSH_SAMPLES = 50;
 /** A pull takes at least this long before the edge is asked. */
 const PULL_MS_MIN = 90;
-/** The urgent zone: at least this, and 1.5 RTT to the edge and what it takes to answer. */
+/** The urgent zone: at least this, and two rounds with the edge and what it takes to answer: one may be lost. */
 const URGENT_MS_MIN = 130;
-const URGENT_MS = 80;
-const URGENT_RTTS = 1.5;
+const URGENT_MS = 90;
+const URGENT_RTTS = 2.2;
 const URGENT_SHARE_MAX = 0.6;
 /** Fragment numbers looked at in one go. */
 const HOLES_MAX = 512;

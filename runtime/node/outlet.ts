@@ -19,6 +19,7 @@ import {
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
 import type { StreamInfo } from "../wire/stream-info.ts";
 import { EndingRun } from "./ending-run.ts";
+import { Judgement } from "./compensation.ts";
 import type { EpochSource } from "./intake.ts";
 import { RateMeter } from "./rate-meter.ts";
 
@@ -34,6 +35,8 @@ export interface Receiver {
   playoutMs: number;
   /** Fragments asked for that may still be answered now; refilled with time. */
   tokens: number;
+  /** Fragments answered a moment ago, and when. */
+  readonly answered: Map<number, Ms>;
 }
 
 export interface SentTotals {
@@ -45,6 +48,9 @@ export interface SentTotals {
 
 /** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
 const CLOCK_UNKNOWN = 0xffff;
+/** The same fragment asked for again within this is a doubled request. */
+const ANSWERED_MS = 30;
+const ANSWERED_MAX = 256;
 /** Play-out offset assumed before a receiver has told its own. */
 const PLAYOUT_MS = 800;
 /** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
@@ -53,6 +59,9 @@ const START_AGE_MS = 1500;
 const BURST_MS = 5000;
 /** Fragments a receiver may be compensated at once, and per second. */
 const REQUEST_TOKENS = 512;
+
+/** Who has used them up may ask again after this, ms. */
+const REFUSED_MS = 500;
 
 /** Index of the first stream a session sends. */
 const FIRST_INDEX = 1;
@@ -69,6 +78,14 @@ export interface Subscription {
   readonly burst?: number | undefined;
 }
 export const EVERYTHING: Subscription = { mask: 1, k: 1 };
+
+/** Has a say before a fragment that is here goes to who asked for it. */
+export interface AnswerGate {
+  judge(now: Ms, asker: Session, number: number): Judgement;
+  /** Waits of those refused, and of those told to wait, ms. */
+  takeRetryMs(asker: Session): number;
+  waitMs(asker: Session): number;
+}
 
 export class Outlet {
   readonly name: string;
@@ -102,7 +119,7 @@ export class Outlet {
     for (const receiver of this.receivers.values()) this.#bind(now, receiver);
   }
 
-  /** The run is over; receivers keep their sessions and wait for the next. Its last frames have `lingerMs` to arrive. */
+  /** The run is over; receivers wait for the next. Its last frames have `lingerMs` to arrive. */
   end(now: Ms, lingerMs = 0): void {
     const source = this.source;
     this.#ending?.release();
@@ -121,7 +138,7 @@ export class Outlet {
     this.#endEnding(now);
   }
 
-  /** A run that is over still has frames on their way. */
+  /** A run that is over has frames on their way. */
   get isEnding(): boolean {
     return this.#ending !== undefined;
   }
@@ -142,6 +159,7 @@ export class Outlet {
       k: wanted.k,
       playoutMs: PLAYOUT_MS,
       tokens: REQUEST_TOKENS,
+      answered: new Map(),
     };
     this.receivers.set(session, receiver);
     if (this.source === undefined) return;
@@ -305,13 +323,15 @@ export class Outlet {
     return true;
   }
 
-  /** A pull or compensation: what is here is sent, what is not yet or no longer is said so. */
-  answer(now: Ms, receiver: Receiver, request: RequestPacket): void {
+  /** A pull or compensation: what is here is sent if `gate` lets it, what is not yet or no longer is said so. */
+  answer(now: Ms, receiver: Receiver, request: RequestPacket, gate?: AnswerGate): void {
     const index = this.source?.index;
     if (index === undefined || request.stream !== receiver.index) return;
     const gone: FragmentRange[] = [];
     const notYet: FragmentRange[] = [];
     const refused: FragmentRange[] = [];
+    const waiting: FragmentRange[] = [];
+    const { session } = receiver;
     const isPull = (request.flags & RequestFlag.pull) !== 0;
     const phase = isPull ? Phase.pull : Phase.compensation;
     for (const range of request.ranges) {
@@ -322,19 +342,38 @@ export class Outlet {
           break;
         }
         receiver.tokens--;
-        const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
-        if (this.#enqueue(now, receiver, number, SendClass.pull, phase, deadline)) {
+        if (this.#hot.fragmentSlot(index.store, number) === 0) {
+          const isGone = serialDiff(number, index.oldest()) < 0;
+          append(isGone ? gone : notYet, number);
           continue;
         }
-        if (serialDiff(number, index.oldest()) < 0) gone.push({ first: number, count: 1 });
-        else notYet.push({ first: number, count: 1 });
+        if (isDoubled(now, receiver, number)) continue;
+        const judgement = gate?.judge(now, session, number) ?? Judgement.serve;
+        if (judgement === Judgement.serve) {
+          const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
+          this.#enqueue(now, receiver, number, SendClass.pull, phase, deadline);
+        } else append(judgement === Judgement.wait ? waiting : refused, number);
       }
     }
-    const { session } = receiver;
     const stream = receiver.index;
     this.#say(now, session, stream, AnswerCode.gone, 0, gone);
     this.#say(now, session, stream, AnswerCode.notYet, session.srttMs(), notYet);
-    this.#say(now, session, stream, AnswerCode.refused, 500, refused);
+    if (refused.length > 0) {
+      const retryMs = gate?.takeRetryMs(session) ?? REFUSED_MS;
+      this.#say(now, session, stream, AnswerCode.refused, retryMs, refused);
+    }
+    if (waiting.length > 0) {
+      this.#say(now, session, stream, AnswerCode.notYet, gate?.waitMs(session) ?? 0, waiting);
+    }
+  }
+
+  /** Pushes a fragment once more, ahead of all answers: a whole subtree may be waiting for it. */
+  pushAgain(now: Ms, session: Session, number: number): void {
+    const receiver = this.receivers.get(session);
+    const index = this.source?.index;
+    if (receiver === undefined || receiver.index === 0 || index === undefined) return;
+    const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
+    this.#enqueue(now, receiver, number, SendClass.push, Phase.compensation, deadline);
   }
 
   #say(
@@ -400,4 +439,24 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
 
 function wants(receiver: Receiver, number: number): boolean {
   return ((receiver.mask >>> (number % receiver.k)) & 1) === 1;
+}
+
+function append(ranges: FragmentRange[], number: number): void {
+  const last = ranges[ranges.length - 1];
+  if (last === undefined || (last.first + last.count) >>> 0 !== number) {
+    ranges.push({ first: number, count: 1 });
+  } else ranges[ranges.length - 1] = { first: last.first, count: last.count + 1 };
+}
+
+/** Whether the same was asked for a moment ago: of two requests sent for safety one is answered. */
+function isDoubled(now: Ms, { answered }: Receiver, number: number): boolean {
+  const before = answered.get(number);
+  if (before !== undefined && now - before < ANSWERED_MS) return true;
+  answered.delete(number);
+  for (const [old, at] of answered) {
+    if (answered.size < ANSWERED_MAX && now - at < ANSWERED_MS) break;
+    answered.delete(old);
+  }
+  answered.set(number, now);
+  return false;
 }

@@ -53,6 +53,7 @@ export class Puller {
   readonly #weights: number[] = [];
   readonly #able: Neighbour[] = [];
   readonly #numbers: number[] = [];
+  #isLastChance = false;
   #inFlight = 0;
   requests = 0;
   edgeRequests = 0;
@@ -92,6 +93,7 @@ export class Puller {
     }
     if (edge === undefined || edgeIndex === 0) return;
     const urgent: Range[] = [];
+    this.#isLastChance = false;
     for (const range of buffer.holesToAsk(now, RANGES_MAX)) {
       if (range.zone !== "compensate") continue;
       for (let i = 0; i < range.count; i++) {
@@ -101,6 +103,8 @@ export class Puller {
     if (urgent.length === 0) return;
     this.edgeRequests += urgent.length;
     send(now, edge, edgeIndex, RequestFlag.urgent, urgent);
+    /* The last request that can still be answered in time must not be lost; the edge answers one of the two. */
+    if (this.#isLastChance) send(now, edge, edgeIndex, RequestFlag.urgent, urgent);
   }
 
   /** Missing fragments from `from` to the newest seen, to `#numbers`; how many. */
@@ -174,8 +178,9 @@ export class Puller {
     if (now < asked.edgeAgainAt) return;
     /* A neighbour's answer that may still come in time is waited for. */
     const rttMs = edge.srttMs();
-    if (asked.neighbour !== undefined && budgetMs > rttMs + 2 * EDGE_AGAIN_MS) return;
+    if (asked.neighbour !== undefined && budgetMs > 2 * (rttMs + EDGE_AGAIN_MS)) return;
     asked.edgeAgainAt = ms(now + rttMs + EDGE_AGAIN_MS);
+    if (budgetMs < 2 * rttMs + EDGE_AGAIN_MS) this.#isLastChance = true;
     append(urgent, number);
   }
 
