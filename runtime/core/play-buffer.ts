@@ -15,6 +15,7 @@ import { type Ms, ms, NEVER } from "../base/time.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
 import { flagPhase, Phase, type SegmentHeader } from "../wire/segment.ts";
 import type { CaptureClock } from "./clock-estimate.ts";
+import { DecoderState, isHead } from "./play-buffer-decoder.ts";
 import { PlayFigures } from "./play-buffer-figures.ts";
 import { type MissingRange, PlayZones } from "./play-buffer-holes.ts";
 import { LeadIn } from "./play-buffer-lead-in.ts";
@@ -56,13 +57,13 @@ const CLOCK_WAIT_MS = 1000;
  * nothing of usual lags.
  */
 const OUTAGE_MS = 1000;
-/** References remembered; frames refer to the newest one or two. */
-const REFERENCES = 32;
 /**
  * A frame handed on this much after its due time was held up by what was missing before it: it is
  * late.
  */
 const HELD_UP_MS = 100;
+/** Due this soon counts as due: while one waits for a frame, the play point slides by so much. */
+const GRAIN_MS = 0.5;
 /** After the end is known, how long missing frames are waited for beyond the play-out delay. */
 const END_WAIT_MS = 200;
 
@@ -84,14 +85,15 @@ export class PlayBuffer {
   #lastSequence = 0;
   #lastMedia = Number.NaN;
   readonly #leadIn = new LeadIn();
-  readonly #references = new Map<number, boolean>();
-  readonly #heads = new Map<FrameKind, Uint8Array>();
+  readonly #decoder = new DecoderState();
   #hearsAt: Ms = ms(Number.NEGATIVE_INFINITY);
   /** Wire flags of the fragment that came last. */
   #lastFlags = 0;
   #outageEnd: Ms = ms(Number.NEGATIVE_INFINITY);
   #endedAt: Ms | undefined;
   #endNext = 0;
+  /* What `nextDue` says until something changes it; undefined = to be worked out. */
+  #due: Ms | undefined;
 
   constructor(index: SegmentIndex, clock: CaptureClock, options: PlayBufferOptions) {
     this.#index = index;
@@ -107,6 +109,7 @@ export class PlayBuffer {
   /** The upstream says from which fragment it sends the group to start with. */
   handleStart(first: number): void {
     this.#announced = first;
+    this.#due = undefined;
   }
 
   /** A fragment came in fresh (after `index.insert`). */
@@ -122,6 +125,7 @@ export class PlayBuffer {
     const segment = this.#index.segment(first);
     const header = segment?.header;
     if (segment === undefined || header === undefined) return;
+    this.#due = undefined;
     if (this.#firstAt === NEVER) this.#firstAt = now;
     const before = this.#queue.mediaBefore(first);
     const previous = Number.isNaN(before) ? this.#lastMedia : before;
@@ -143,12 +147,14 @@ export class PlayBuffer {
   handleGone(first: number, count: number): void {
     this.#zones.handleGone(first, count);
     this.#passGone();
+    this.#due = undefined;
   }
 
   /** The epoch is over at fragment `next`: what is left is played out. */
   handleEnded(now: Ms, next: number): void {
     this.#endedAt ??= now;
     this.#endNext = next;
+    this.#due = undefined;
   }
 
   /** RTT to whoever answers compensation, ms: how early urgent requests must go. */
@@ -161,13 +167,20 @@ export class PlayBuffer {
 
   /** The next frame due at `now`, until undefined. */
   pollFrame(now: Ms): PlayedFrame | undefined {
+    this.#due = undefined;
     this.#timeline.advance(now);
     if (this.#cursor === undefined && !this.#start(now)) return undefined;
-    while (this.#queue.readyAt(this.#cursor as number, this.#leadIn.waitsUntil()) <= now) {
+    const soon = now + GRAIN_MS;
+    while (this.#queue.readyAt(this.#cursor as number, this.#leadIn.waitsUntil()) <= soon) {
       const played = this.#handOn(now, this.#queue.shift() as Waiting);
       if (played !== undefined) return played;
     }
     return undefined;
+  }
+
+  /** Whether `pollFrame` may have something: cheap, for those who ask at every turn. */
+  isDue(now: Ms): boolean {
+    return this.nextDue() <= now + GRAIN_MS;
   }
 
   /**
@@ -175,10 +188,16 @@ export class PlayBuffer {
    * change that.
    */
   nextDue(): Ms {
-    const end = this.#endsAt();
     if (!this.#timeline.isSet) {
+      const end = this.#endsAt();
       return ms(Math.min(end, this.#clock.ready ? this.#firstAt : this.#firstAt + CLOCK_WAIT_MS));
     }
+    this.#due ??= this.#workOutDue();
+    return this.#due;
+  }
+
+  #workOutDue(): Ms {
+    const end = this.#endsAt();
     if (this.#cursor !== undefined) {
       return ms(Math.min(end, this.#queue.readyAt(this.#cursor, this.#leadIn.waitsUntil())));
     }
@@ -305,15 +324,14 @@ export class PlayBuffer {
     this.#lastSequence = sequence;
     this.#lastMedia = media;
     this.#passGone();
-    const damaged = this.#isDamaged(header);
+    const damaged = this.#decoder.isDamaged(header);
     const body = this.#index.takeBody(next.first);
     const isKept = damaged && this.#options.strict;
     if (kind === FrameKind.key || kind === FrameKind.inter) {
-      this.#remember(sequence, body !== undefined && !damaged);
+      this.#decoder.remember(sequence, body !== undefined && !damaged);
     }
     if (isHead(kind)) {
-      if (body === undefined || sameBytes(body, this.#heads.get(kind))) return undefined;
-      this.#heads.set(kind, body);
+      if (body === undefined || !this.#decoder.takeHead(kind, body)) return undefined;
     } else if (body === undefined || isKept) {
       this.#figures.gap(media);
       if (!isLeadIn) this.#figures.skipped(1);
@@ -342,20 +360,6 @@ export class PlayBuffer {
     else this.#figures.played(delayMs);
     const offset = now - this.#timeline.mediaAt(now);
     this.#figures.shown(now, isVideo, next.media, offset);
-  }
-
-  #isDamaged(header: SegmentHeader): boolean {
-    if (header.dependsOn === 0) return false;
-    return this.#references.get((header.sequence - header.dependsOn) >>> 0) !== true;
-  }
-
-  #remember(sequence: number, isGood: boolean): void {
-    this.#references.set(sequence, isGood);
-    if (this.#references.size <= REFERENCES) return;
-    for (const oldest of this.#references.keys()) {
-      this.#references.delete(oldest);
-      return;
-    }
   }
 
   #capturedAt(now: Ms, header: SegmentHeader, media: number): Ms {
@@ -391,14 +395,4 @@ export class PlayBuffer {
     if (this.#endedAt === undefined) return NEVER;
     return ms(this.#endedAt + this.playoutMs(this.#endedAt) + END_WAIT_MS);
   }
-}
-
-function isHead(kind: FrameKind): boolean {
-  return kind <= FrameKind.metadata;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  if (a.length !== b?.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -139,6 +139,7 @@ export class Peer implements PeerCommands, SessionHost {
   }
 
   #playFrom(now: Ms, playback: Playback): void {
+    if (!playback.buffer.isDue(now)) return;
     const { epoch } = playback.intake.stream;
     for (;;) {
       const played = playback.buffer.pollFrame(now);
