@@ -3,8 +3,9 @@
  * other side's clock, unwrapped.
  */
 import type { Random } from "../base/prng.ts";
-import type { Ms } from "../base/time.ts";
+import { type Ms, ms } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";
+import { PING_START_MS } from "./session-types.ts";
 
 /** At most one CHALLENGE in this time to an unproven address. */
 const CHALLENGE_GAP_MS = 200;
@@ -49,6 +50,12 @@ export class AddressCheck {
 
 export function isSame(a: Address, b: Address): boolean {
   return a.port === b.port && a.ip === b.ip;
+}
+
+/** When to ping after ping `number` (from 1): soon while they are the first few of the session, else after `pingMs`. */
+export function nextPingAt(now: Ms, since: Ms, number: number, pingMs: number): Ms {
+  const at = since + (PING_START_MS[number] ?? Number.NaN);
+  return at > now ? ms(at) : ms(now + pingMs);
 }
 
 /** The other side's clock in ms from an arbitrary zero, followed from reading to reading (units of 100 µs, u32). */

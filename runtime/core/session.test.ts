@@ -31,7 +31,9 @@ describe("control messages", () => {
       const weather = { delayMs: 10, loss: lossy, reorderRate: 0.2, reorderMs: 30 };
       for (const { host } of [pair.alice, pair.bob]) host.up.configure({ ...IDEAL, ...weather });
       const said = chat(pair, 60);
-      pair.pass(5000);
+      pair.pass(2500);
+      for (const { host } of [pair.alice, pair.bob]) host.up.configure({ ...IDEAL, delayMs: 10 });
+      pair.pass(2500);
       expect(pair.b.messages).toEqual(said);
       expect(pair.a.session.isSettled).toBe(true);
     }
