@@ -19,6 +19,9 @@ export function logEvent(log: Logger, event: EdgeEvent): void {
     case "refused":
       log.warning("refused {from} for {stream}: {reason} ({detail})", fields(event));
       break;
+    case "superNode":
+      log.debug("super node {from} of {stream}: {change}", fields(event));
+      break;
     case "frame":
       break;
   }

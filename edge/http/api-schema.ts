@@ -24,6 +24,18 @@ export const Session = z
   })
   .openapi("Session");
 
+export const Swarm = z
+  .object({
+    superNodes: count.openapi({ description: "Peers that push sub-streams on to others" }),
+    slots: count.openapi({ description: "(super node, sub-stream) pairs" }),
+    recruits: count.openapi({ description: "Slots opened so far" }),
+    reliefs: count.openapi({ description: "Slots closed again for want of demand" }),
+    demandBytes: count.openapi({ description: "Media received times those watching" }),
+    egressKbps: z.number().openapi({ description: "Sent to the viewers now, everything included" }),
+    demandKbps: z.number().openapi({ description: "What they would take from the edge alone" }),
+  })
+  .openapi("Swarm");
+
 export const Stream = z
   .object({
     name: z.string().openapi({ example: "live/news" }),
@@ -42,6 +54,7 @@ export const Stream = z
     packetsLost: count,
     packetsResent: count,
     framesDropped: count,
+    swarm: Swarm,
   })
   .openapi("Stream");
 

@@ -54,6 +54,16 @@ function ofStream(
   return { name: `shoal_edge_stream_${name}`, kind, help, labels: ["stream"], samples };
 }
 
+function ofSwarm(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (swarm: EdgeStreamStats["swarm"]) => number,
+): MetricDefinition {
+  const definition = ofStream(name, kind, help, ({ swarm }) => value(swarm));
+  return { ...definition, name: `shoal_edge_swarm_${name}` };
+}
+
 const info: MetricDefinition = {
   name: "shoal_edge_info",
   kind: "gauge",
@@ -159,6 +169,33 @@ export const metricList: readonly MetricDefinition[] = [
     "counter",
     "Frames not sent, for want of time or capacity",
     (stream) => stream.framesDropped,
+  ),
+  ofSwarm("super_nodes", "gauge", "Peers that push sub-streams on", (swarm) => swarm.superNodes),
+  ofSwarm("slots", "gauge", "Pairs of super node and sub-stream", (swarm) => swarm.slots),
+  ofSwarm("recruits_total", "counter", "Slots opened", (swarm) => swarm.recruits),
+  ofSwarm(
+    "reliefs_total",
+    "counter",
+    "Slots closed again for want of demand",
+    (swarm) => swarm.reliefs,
+  ),
+  ofSwarm(
+    "demand_bytes_total",
+    "counter",
+    "Media received times those watching: what they would take without peers",
+    (swarm) => swarm.demandBytes,
+  ),
+  ofSwarm(
+    "egress_bps",
+    "gauge",
+    "Sent to the viewers now, everything included, bit/s",
+    (swarm) => swarm.egressKbps * 1000,
+  ),
+  ofSwarm(
+    "demand_bps",
+    "gauge",
+    "What they would take from the edge alone, bit/s",
+    (swarm) => swarm.demandKbps * 1000,
   ),
 ];
 

@@ -43,6 +43,15 @@ export function streamStats(name: string): EdgeStreamStats {
     packetsLost: 4,
     packetsResent: 5,
     framesDropped: 6,
+    swarm: {
+      superNodes: 2,
+      slots: 9,
+      recruits: 11,
+      reliefs: 2,
+      demandBytes: 6_000_000,
+      egressKbps: 250,
+      demandKbps: 2437.5,
+    },
   };
 }
 

@@ -74,7 +74,7 @@ export interface PublisherCommands extends Node<PublisherEvent> {
   push(now: Ms, frame: MediaFrame): void;
   /** The encoder starts over (reconnect, timestamps jump back): a new epoch. */
   newEpoch(now: Ms): void;
-  /** Ends the stream: takes no more frames, and says goodbye (`closed`) once those it took have arrived, or 1 s on; again: at once. */
+  /** Takes no more frames; says goodbye (`closed`) once those it took have arrived or 1 s on. Again: at once. */
   close(now: Ms): void;
   readonly isClosed: boolean;
   stats(now: Ms): PublisherStats;
@@ -90,6 +90,8 @@ export interface EdgeOptions {
   readonly maxPublishers?: number;
   /** How many viewers a stream may have at present, if that is limited. */
   readonly maxViewersOf?: (stream: string) => number | undefined;
+  /** What the edge may send to viewers in all, bit/s; not limited when absent. */
+  readonly maxEgressBps?: number | undefined;
   /** Keeps every stream's last `retainMs` (5000), and its group of pictures up to `groupMsMax` (12000). */
   readonly retainMs: number;
   readonly groupMsMax: number;
@@ -127,6 +129,13 @@ export type EdgeEvent =
       readonly reason: CloseReason;
       readonly detail: string;
     }
+  /** A viewer was recruited to push to others, or no longer does. */
+  | {
+      readonly type: "superNode";
+      readonly stream: string;
+      readonly from: string;
+      readonly change: "came" | "went";
+    }
   /** A whole frame of a stream, in order, as soon as it is complete: for HTTP-FLV and recording. */
   | {
       readonly type: "frame";
@@ -157,6 +166,22 @@ export interface EdgeStreamStats {
   readonly packetsLost: number;
   readonly packetsResent: number;
   readonly framesDropped: number;
+  readonly swarm: EdgeSwarmStats;
+}
+
+/** What the viewers carry of a stream. */
+export interface EdgeSwarmStats {
+  /** Peers that push sub-streams on, and the slots they hold. */
+  readonly superNodes: number;
+  readonly slots: number;
+  /** Slots opened, and those taken away again for want of demand. */
+  readonly recruits: number;
+  readonly reliefs: number;
+  /** What the viewers needed: media received times those watching. Without peers all of it would be egress. */
+  readonly demandBytes: number;
+  /** Both as they are now: everything sent to viewers, and their demand. */
+  readonly egressKbps: number;
+  readonly demandKbps: number;
 }
 
 export interface EdgeStats {
@@ -243,6 +268,19 @@ export type PeerEvent =
   | { readonly type: "skipped"; readonly frames: number }
   | { readonly type: "ended"; readonly epoch: number };
 
+/** One session of a peer in its part of the swarm; a peer that feeds us and is fed by us stands twice. */
+export interface PeerFeed {
+  /** The edge and parents push to us, we push to children, neighbours answer each other's requests. */
+  readonly role: "edge" | "parent" | "child" | "neighbour";
+  readonly address: string;
+  readonly agent: string;
+  /** Pushed this way at present, of `PeerStats.subStreams`. */
+  readonly subStreams: number;
+  readonly rttMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
 export interface PeerStats {
   readonly stream: string;
   readonly state: "connecting" | "waiting" | "playing" | "ended";
@@ -260,6 +298,9 @@ export interface PeerStats {
     readonly pull: number;
     readonly compensation: number;
   };
+  /** Of the media that came in fresh, the share that the edge itself sent, pushed or asked for. */
+  readonly edgeShare: number;
+  /** Media sent to other peers. */
   readonly uploadedBytes: number;
   readonly downloadedBytes: number;
   readonly bitrateKbps: number;
@@ -271,6 +312,9 @@ export interface PeerStats {
   /** Peers it pushes to, and peers that push to it (the edge not counted). */
   readonly children: number;
   readonly parents: number;
+  /** K, and who pushes them to whom: the edge first, then parents, children, neighbours, at most 64. */
+  readonly subStreams: number;
+  readonly feeds: readonly PeerFeed[];
   /**
    * The play buffer: target, and the ages (ms) at which pull and compensation begin; fill is media ready ahead of
    * play.

@@ -16,6 +16,7 @@ import type { FragmentHeader } from "../wire/packet.ts";
 import type { ReportPacket } from "../wire/swarm.ts";
 import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
+import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
 import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
@@ -50,6 +51,7 @@ interface Publisher {
 export class EdgeIngest implements IntakeListener {
   readonly outlet: Outlet;
   readonly swarm: EdgeSwarm;
+  readonly #figures: EdgeSwarmFigures;
   readonly #env: NodeEnvironment;
   readonly #retention: Retention;
   readonly #emit: (event: EdgeEvent) => void;
@@ -73,6 +75,7 @@ export class EdgeIngest implements IntakeListener {
     this.#env = env;
     this.outlet = new Outlet(env.hot, name);
     this.swarm = new EdgeSwarm(this.outlet, env.random, params);
+    this.#figures = new EdgeSwarmFigures(this.swarm, this.outlet, emit);
     this.#retention = retention;
     this.#emit = emit;
     this.#lastEpoch = env.bootEpoch;
@@ -303,6 +306,7 @@ export class EdgeIngest implements IntakeListener {
     this.outlet.tick(now, everyMs);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
     this.swarm.tick(now);
+    this.#figures.tick(now);
     this.#readFrames(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);
@@ -344,6 +348,7 @@ export class EdgeIngest implements IntakeListener {
       bitrateKbps: (this.#meter.bytesPerSecond(now) * 8) / 1000,
       groupMs: groupMs(source.index, now),
       bufferedBytes: keptBytes(source.index),
+      swarm: this.#figures.stats(now),
     };
   }
 }

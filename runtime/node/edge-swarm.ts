@@ -66,6 +66,11 @@ export class EdgeSwarm {
     return this.#members.size;
   }
 
+  /** Sessions of members that hold at least one slot. */
+  superNodes(): Session[] {
+    return this.#list.filter(({ slots }) => slots.size > 0).map(({ session }) => session);
+  }
+
   /** Members that hold at least one slot. */
   get superNodeCount(): number {
     let count = 0;

@@ -76,6 +76,12 @@ export class Parents {
     return this.#parents.size;
   }
 
+  /** Sub-streams a node pushes to us. */
+  maskOf(key: string): number {
+    const parent = this.#parents.get(key);
+    return parent?.session === undefined ? 0 : parent.mask;
+  }
+
   isParent(key: string): boolean {
     return this.#parents.has(key);
   }

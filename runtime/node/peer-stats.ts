@@ -3,6 +3,7 @@ import type { Ms } from "../base/time.ts";
 import type { Session } from "../core/session.ts";
 import type { PeerOptions, PeerStats } from "./api.ts";
 import { linkStats } from "./link-stats.ts";
+import { peerFeeds } from "./peer-feeds.ts";
 import type { PeerSwarm } from "./peer-swarm.ts";
 import type { Playback } from "./playback.ts";
 
@@ -18,6 +19,8 @@ export interface PeerStatsSources {
   };
   readonly swarm: PeerSwarm;
   readonly firstFrameMs: number;
+  /** Of datagrams from anybody. */
+  readonly bytesIn: number;
   readonly isClosed: boolean;
 }
 
@@ -37,8 +40,9 @@ export function peerStats(now: Ms, from: PeerStatsSources): PeerStats {
     delayUncertaintyMs: intake?.clock.ready === true ? intake.clock.uncertaintyMs(now) : 0,
     firstFrameMs: from.firstFrameMs,
     phaseShare: phaseShare(intake?.bytesByPhase ?? []),
+    edgeShare: edgeShare(swarm),
     uploadedBytes: swarm.outlet.bytesOut,
-    downloadedBytes: session?.counters.bytesIn ?? 0,
+    downloadedBytes: from.bytesIn,
     bitrateKbps: ((playback?.meter.bytesPerSecond(now) ?? 0) * 8) / 1000,
     lossRate: session?.lossRate() ?? 0,
     repairedFragments: intake?.repaired ?? 0,
@@ -47,6 +51,8 @@ export function peerStats(now: Ms, from: PeerStatsSources): PeerStats {
     superNode: swarm.isSuperNode,
     children: swarm.childCount,
     parents: swarm.parents.count,
+    subStreams: swarm.params.subStreams,
+    feeds: peerFeeds(swarm, session),
     buffer: {
       targetMs: buffer?.targetMs ?? options.targetMs,
       pullFromMs: buffer?.pullFromMs ?? 0,
@@ -70,4 +76,9 @@ function phaseShare(bytes: readonly number[]): PeerStats["phaseShare"] {
   const sum = pushed + pull + compensation + start;
   if (sum === 0) return { push: 0, pull: 0, compensation: 0 };
   return { push: (pushed + start) / sum, pull: pull / sum, compensation: compensation / sum };
+}
+
+function edgeShare({ bytesFromEdge, bytesFromPeers }: PeerSwarm): number {
+  const sum = bytesFromEdge + bytesFromPeers;
+  return sum === 0 ? 0 : bytesFromEdge / sum;
 }

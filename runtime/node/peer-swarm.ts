@@ -59,6 +59,9 @@ export class PeerSwarm implements SessionHost {
   #reportAt: Ms = NEVER;
   #feedbackAt: Ms = NEVER;
   #isWelcome = false;
+  /** Media that came in fresh. */
+  bytesFromEdge = 0;
+  bytesFromPeers = 0;
 
   constructor(context: NodeContext, options: PeerOptions, node: Uint8Array) {
     this.#context = context;
@@ -164,6 +167,8 @@ export class PeerSwarm implements SessionHost {
     bytes: number,
     from: Session,
   ): void {
+    if (from === this.#edge) this.bytesFromEdge += bytes;
+    else this.bytesFromPeers += bytes;
     if (playback !== this.#playback) return;
     this.puller.handleFresh(now, header.number, from);
     const isPushed = flagPhase(header.flags) === Phase.push && (header.flags & FLAG_RESENT) === 0;

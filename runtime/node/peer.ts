@@ -48,6 +48,7 @@ export class Peer implements PeerCommands, SessionHost {
   #tickAt: Ms = NEVER;
   #feedbackAt: Ms = NEVER;
   #isClosed = false;
+  #bytesIn = 0;
 
   constructor(env: NodeEnvironment, options: PeerOptions) {
     this.#hot = env.hot;
@@ -67,6 +68,7 @@ export class Peer implements PeerCommands, SessionHost {
     const upstream = this.#startedUpstream(now);
     if (input.kind === "datagram") {
       const { from, data, slot } = input;
+      this.#bytesIn += data.length + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
       if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
       else if (!upstream.handleDatagram(now, from, data)) {
         this.#swarm.handleDatagram(now, from, data);
@@ -248,6 +250,7 @@ export class Peer implements PeerCommands, SessionHost {
       total: this.#total,
       swarm: this.#swarm,
       firstFrameMs: (this.#firstFrameAt ?? now) - (this.#joinedAt ?? now),
+      bytesIn: this.#bytesIn,
       isClosed: this.#isClosed || this.#upstream?.isFinal === true,
     });
   }
