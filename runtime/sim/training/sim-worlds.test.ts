@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { drawScenario, playSimWorlds } from "./sim-worlds.ts";
+
+/* A swarm is much to run on a machine with much else to do. */
+setDefaultTimeout(60_000);
 
 const WORLDS = { seeds: [1], viewers: 8, seconds: 4 };
 

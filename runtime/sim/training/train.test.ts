@@ -1,10 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createShipped, judgePredictions, pairedGain, servedShares } from "./judge.ts";
 import { playRoom } from "./prior-room.ts";
 import type { OutcomeRecord } from "./trace.ts";
 import { parseTrace, traceHeaderLine, traceLine } from "./trace.ts";
 import { type TrainOptions, train, trainOnRecords } from "./train.ts";
 import { weightsModule } from "./weights-module.ts";
+
+/* A swarm is much to run on a machine with much else to do. */
+setDefaultTimeout(60_000);
 
 const SMALL: TrainOptions = {
   seed: 5,
