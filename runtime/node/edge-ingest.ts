@@ -4,6 +4,7 @@
  * run; one that started anew begins another; a second one is refused while the first is alive.
  */
 import { ProtocolViolation } from "../base/errors.ts";
+import { serialDiff } from "../base/serial.ts";
 import type { Ms } from "../base/time.ts";
 import type { SegmentIndex } from "../core/segment-index.ts";
 import type { Session } from "../core/session.ts";
@@ -15,7 +16,9 @@ import type { MediaFrame } from "../wire/frame.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import type { ReportPacket } from "../wire/swarm.ts";
 import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
+import { Compensation } from "./compensation.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
+import { childrenWithin, type EgressCap } from "./egress-cap.ts";
 import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
 import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
@@ -32,6 +35,8 @@ const SILENT_MS = 1000;
 const RESUME_MS = 10_000;
 /** Groups longer than this make joining slow: the publisher is told. */
 const GROUP_WARN_MS = 4000;
+/** Smoothing of the fragment rate, a tick. */
+const FRAGMENTS_GAIN = 0.1;
 
 /** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
 const ENDING_MS = 2000;
@@ -62,6 +67,9 @@ export class EdgeIngest implements IntakeListener {
   #reader: FrameReader | undefined;
   readonly #meter = new RateMeter();
   #warnedGroup = false;
+  /** Fragments/s of the stream, smoothed, and where it stood at the last tick. */
+  #fragmentsPerSecond = 0;
+  #frontier: number | undefined;
   /** HTTP-FLV readers and the like: `frame` events are made while there are any. */
   watchers = 0;
 
@@ -75,6 +83,11 @@ export class EdgeIngest implements IntakeListener {
     this.#env = env;
     this.outlet = new Outlet(env.hot, name);
     this.swarm = new EdgeSwarm(this.outlet, env.random, params);
+    this.compensation = new Compensation(params, env.random, {
+      feederOf: (child, number) => this.swarm.feederOf(child, number),
+      pushAgain: (now, feeder, number) => this.outlet.pushAgain(now, feeder, number),
+    });
+    this.#params = params;
     this.#figures = new EdgeSwarmFigures(this.swarm, this.outlet, emit);
     this.#retention = retention;
     this.#emit = emit;
@@ -252,7 +265,7 @@ export class EdgeIngest implements IntakeListener {
 
   handleRequest(now: Ms, session: Session, request: RequestPacket): void {
     const viewer = this.outlet.receivers.get(session);
-    if (viewer !== undefined) this.outlet.answer(now, viewer, request);
+    if (viewer !== undefined) this.outlet.answer(now, viewer, request, this.compensation);
   }
 
   handleFresh(now: Ms, intake: Intake, header: FragmentHeader, bytes: number): void {
@@ -302,15 +315,53 @@ export class EdgeIngest implements IntakeListener {
 
   /* ---------------------------------------------------------------- housekeeping */
 
-  tick(now: Ms, everyMs: number): void {
+  /** bit/s that all viewers want together. */
+  get demandBps(): number {
+    return this.outlet.bitrateBps * this.outlet.receivers.size;
+  }
+
+  /** `cap`: what the edge may send, and what the viewers of all its streams want, bit/s. */
+  tick(now: Ms, everyMs: number, cap?: { readonly egress: EgressCap; readonly demandBps: number }): void {
     this.outlet.tick(now, everyMs);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
+    this.#measureFragments(everyMs);
+    this.#spend(now, everyMs, cap);
     this.swarm.tick(now);
     this.#figures.tick(now);
     this.#readFrames(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);
     }
+  }
+
+  #measureFragments(everyMs: number): void {
+    const next = this.outlet.source?.index.next();
+    const before = this.#frontier;
+    this.#frontier = next;
+    if (next === undefined || before === undefined) return;
+    const rate = (Math.max(0, serialDiff(next, before)) * 1000) / everyMs;
+    this.#fragmentsPerSecond += (rate - this.#fragmentsPerSecond) * FRAGMENTS_GAIN;
+  }
+
+  /** What may be sent beside pushes, and how wide the tree must be for what the edge may send. */
+  #spend(
+    now: Ms,
+    everyMs: number,
+    cap: { readonly egress: EgressCap; readonly demandBps: number } | undefined,
+  ): void {
+    const { bitrateBps, receivers } = this.outlet;
+    const rate = this.#fragmentsPerSecond;
+    let ceiling = Number.POSITIVE_INFINITY;
+    if (cap !== undefined) {
+      const { egress, demandBps } = cap;
+      const fragmentBits = bitrateBps / Math.max(1, rate);
+      ceiling = egress.compensationRate(this.demandBps, demandBps, fragmentBits);
+      const planBps = egress.planBps(this.demandBps, demandBps);
+      const children = childrenWithin(planBps, receivers.size, bitrateBps, this.#params);
+      this.swarm.setChildrenMax(now, children);
+      this.swarm.mayBurst = !egress.isFull;
+    }
+    this.compensation.tick(now, everyMs, receivers.size, rate, ceiling);
   }
 
   /** Viewers hear the capture clock, the publisher what its last viewer needs. */

@@ -41,7 +41,7 @@ const NO_TICKET = new Uint8Array(TICKET_BYTES);
 export class EdgeSwarm {
   readonly #outlet: Outlet;
   readonly #random: Random;
-  readonly #params: SwarmParams;
+  #params: SwarmParams;
   readonly #members = new Map<Session, Member>();
   readonly #byKey = new Map<string, Member>();
   readonly #list: Member[] = [];
@@ -51,6 +51,8 @@ export class EdgeSwarm {
   #recruitAt: Ms = ms(0);
   #burstAt: Ms = ms(0);
   #burstDebt = 0;
+  /** Under an egress cap that is reached, start bursts are left to the parents. */
+  mayBurst = true;
   reliefs = 0;
   recruits = 0;
 
@@ -114,6 +116,7 @@ export class EdgeSwarm {
    * the parents, lest bursts become most of what it sends.
    */
   #takeBurst(now: Ms): boolean {
+    if (!this.mayBurst) return false;
     const bytesPerMs = (this.#outlet.bitrateBps / 8000) * BURST_SHARE * this.#list.length;
     const elapsedMs = Math.max(0, now - this.#burstAt);
     this.#burstAt = now;
@@ -219,6 +222,34 @@ export class EdgeSwarm {
   setOwnAddresses(session: Session, addresses: Member["ownAddresses"]): void {
     const member = this.#members.get(session);
     if (member !== undefined) member.ownAddresses = addresses;
+  }
+
+  /** The super node that feeds a member the sub-stream of this fragment; undefined = the edge. */
+  feederOf(session: Session, number: number): Session | undefined {
+    const k = number % this.#params.subStreams;
+    return this.#members.get(session)?.parents[k]?.holder.session;
+  }
+
+  /* ---------------------------------------------------------------- egress */
+
+  /** bit/s that pushing takes at present: to the slots, and to members for want of slots. */
+  get pushBps(): number {
+    let pushes = this.slotCount;
+    for (const direct of this.#direct) pushes += direct.size;
+    return pushes * this.#childBps();
+  }
+
+  /** bit/s that one more viewer would take off the edge: its sub-streams without room in a slot. */
+  get joinBps(): number {
+    const isRoom = (slots: Slot[]) => slots.some(({ limit, children }) => limit > children.size);
+    return this.#slots.filter((slots) => !isRoom(slots)).length * this.#childBps();
+  }
+
+  /** C from now on, C as the parameters have it at least. */
+  setChildrenMax(now: Ms, childrenMax: number): void {
+    if (childrenMax === this.#params.childrenMax) return;
+    this.#params = Object.freeze({ ...this.#params, childrenMax });
+    for (const member of this.#list) if (member.slots.size > 0) this.#tellRecruit(now, member);
   }
 
   /* ---------------------------------------------------------------- slots */

@@ -31,6 +31,7 @@ import type {
   LocalPublisher,
 } from "./api.ts";
 import { EdgeIngest } from "./edge-ingest.ts";
+import { EgressCap } from "./egress-cap.ts";
 import { linkStats } from "./link-stats.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
 import { SWARM_PARAMS, type SwarmParams } from "./swarm-params.ts";
@@ -52,6 +53,7 @@ export class Edge implements EdgeCommands, SessionHost {
   readonly #bySession = new Map<Session, EdgeIngest>();
   readonly #env: NodeEnvironment;
   readonly #params: SwarmParams;
+  readonly #egress: EgressCap | undefined;
   readonly #node = new Uint8Array(8);
   #tickAt: Ms = NEVER;
   #ticks = 0;
@@ -65,6 +67,8 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#hot = env.hot;
     this.#options = options;
     this.#params = options.swarm ?? SWARM_PARAMS;
+    const { maxEgressBps } = options;
+    this.#egress = maxEgressBps === undefined ? undefined : new EgressCap(maxEgressBps);
     this.#outbox = new Outbox(env.hot);
     const unlimited = Number.POSITIVE_INFINITY;
     const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
@@ -110,11 +114,25 @@ export class Edge implements EdgeCommands, SessionHost {
   #tick(now: Ms): void {
     this.#tickAt = ms(now + TICK_MS);
     const isClockDue = ++this.#ticks % CLOCK_TICKS === 0;
+    const cap = this.#measureEgress(now);
     for (const [name, ingest] of this.#ingests) {
-      ingest.tick(now, TICK_MS);
+      ingest.tick(now, TICK_MS, cap);
       if (isClockDue) ingest.shareClocks(now);
       if (ingest.isUnused) this.#ingests.delete(name);
     }
+  }
+
+  #measureEgress(now: Ms): { egress: EgressCap; demandBps: number } | undefined {
+    const egress = this.#egress;
+    if (egress === undefined) return undefined;
+    egress.tick(now, this.#outbox.bytes);
+    return { egress, demandBps: this.#sum(({ demandBps }) => demandBps) };
+  }
+
+  #sum(of: (ingest: EdgeIngest) => number): number {
+    let sum = 0;
+    for (const ingest of this.#ingests.values()) sum += of(ingest);
+    return sum;
   }
 
   /* ---------------------------------------------------------------- admission */
@@ -148,6 +166,10 @@ export class Edge implements EdgeCommands, SessionHost {
     if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
+    if (this.#isEgressShortFor(stream)) {
+      const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
+      return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
+    }
     return this.#accept(this.#ingest(stream).outlet.describeFirst(now), (session) => {
       this.#viewers++;
       const ingest = this.#ingest(stream);
@@ -176,6 +198,15 @@ export class Edge implements EdgeCommands, SessionHost {
       if (before !== undefined) this.#bySession.delete(before);
       return ingest;
     });
+  }
+
+  /** Whether one more viewer would have the edge push more than its cap is planned for. */
+  #isEgressShortFor(stream: string): boolean {
+    const egress = this.#egress;
+    const ingest = this.#ingests.get(stream);
+    if (egress === undefined || ingest === undefined) return false;
+    const { joinBps } = ingest.swarm;
+    return egress.isShortFor(joinBps, this.#sum(({ swarm }) => swarm.pushBps));
   }
 
   /** Whether a publisher of `stream` would be one too many; one that takes its stream over is not. */

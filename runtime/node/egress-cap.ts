@@ -1,0 +1,74 @@
+/**
+ * What an edge may send in all, when its operator says so (docs/SWARM.md, "Cap"): the push tree is planned for a part of
+ * it, so that deaths and repairs find air. More children a slot come first, then joins are refused; a push never is.
+ */
+import type { Ms } from "../base/time.ts";
+import { RateMeter } from "./rate-meter.ts";
+import type { SwarmParams } from "./swarm-params.ts";
+
+/** The push tree is planned for this share of the cap; compensation takes at most the other. */
+const PLAN_SHARE = 0.7;
+const COMPENSATION_SHARE = 0.15;
+/** More children than this no slot gets: the last one would wait too long for each fragment. */
+const CHILDREN_CEILING = 120;
+/** What a fragment costs beyond its media: heads, IP and UDP, acknowledgements. */
+const OVERHEAD = 1.08;
+
+export class EgressCap {
+  readonly maxBps: number;
+  readonly #meter = new RateMeter();
+  #bytes = 0;
+  #rateBps = 0;
+
+  constructor(maxBps: number) {
+    this.maxBps = maxBps;
+  }
+
+  /** Called with the edge's ticks: all bytes it has sent so far. */
+  tick(now: Ms, bytesOut: number): void {
+    this.#meter.count(now, bytesOut - this.#bytes);
+    this.#bytes = bytesOut;
+    this.#rateBps = this.#meter.bytesPerSecond(now) * 8;
+  }
+
+  /** bit/s sent in the last seconds. */
+  get rateBps(): number {
+    return this.#rateBps;
+  }
+
+  /** More is sent than the tree is planned for: nothing is begun that can be left. */
+  get isFull(): boolean {
+    return this.#rateBps > this.maxBps;
+  }
+
+  /** Whether a viewer that costs `joinBps` is one too many beside `pushBps` of pushes. */
+  isShortFor(joinBps: number, pushBps: number): boolean {
+    if (joinBps === 0) return false;
+    return this.isFull || pushBps + joinBps > this.maxBps * PLAN_SHARE;
+  }
+
+  /** bit/s that the push tree of one stream may take, of `demandBps` among `demandBpsAll` on the edge. */
+  planBps(demandBps: number, demandBpsAll: number): number {
+    const part = demandBpsAll > 0 ? demandBps / demandBpsAll : 1;
+    return this.maxBps * PLAN_SHARE * part;
+  }
+
+  /** Fragments/s of compensation for one stream, likewise. */
+  compensationRate(demandBps: number, demandBpsAll: number, fragmentBits: number): number {
+    const part = demandBpsAll > 0 ? demandBps / demandBpsAll : 1;
+    return (this.maxBps * COMPENSATION_SHARE * part) / Math.max(1, fragmentBits * OVERHEAD);
+  }
+}
+
+/** C with which `viewers` of a stream are fed within `planBps`, as far as there is one; never below the usual. */
+export function childrenWithin(
+  planBps: number,
+  viewers: number,
+  bitrateBps: number,
+  params: SwarmParams,
+): number {
+  if (bitrateBps <= 0) return params.childrenMax;
+  const slots = Math.max(1, Math.floor(planBps / (bitrateBps * OVERHEAD)));
+  const needed = Math.ceil((viewers * params.slotReliefAbove) / slots);
+  return Math.max(params.childrenMax, Math.min(CHILDREN_CEILING, needed));
+}
