@@ -92,8 +92,6 @@ export interface EdgeOptions {
   readonly maxViewersOf?: (stream: string) => number | undefined;
   /** What the edge may send to viewers in all, bit/s; not limited when absent. */
   readonly maxEgressBps?: number | undefined;
-  /** What the edge may send to viewers in all, bit/s; not limited when absent. */
-  readonly maxEgressBps?: number | undefined;
   /** Keeps every stream's last `retainMs` (5000), and its group of pictures up to `groupMsMax` (12000). */
   readonly retainMs: number;
   readonly groupMsMax: number;

@@ -18,8 +18,8 @@ import type { ReportPacket } from "../wire/swarm.ts";
 import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
 import { Compensation } from "./compensation.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
-import { childrenWithin, type EgressCap } from "./egress-cap.ts";
 import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
+import { childrenWithin, type EgressCap } from "./egress-cap.ts";
 import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
@@ -57,6 +57,8 @@ export class EdgeIngest implements IntakeListener {
   readonly outlet: Outlet;
   readonly swarm: EdgeSwarm;
   readonly #figures: EdgeSwarmFigures;
+  readonly compensation: Compensation;
+  readonly #params: SwarmParams;
   readonly #env: NodeEnvironment;
   readonly #retention: Retention;
   readonly #emit: (event: EdgeEvent) => void;
