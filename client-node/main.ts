@@ -24,6 +24,7 @@ interface WatchFlags {
   readonly strict?: true;
   readonly uploadMax?: string;
   readonly consumeOnly?: true;
+  readonly metered?: true;
   readonly edgePage?: string;
   readonly json?: true;
 }
@@ -51,6 +52,7 @@ function program(): Command {
     .option("--strict", "after a loss wait for the next key frame instead of showing damage")
     .option("--upload-max <rate>", "most to upload to other viewers, bits per second: 2M, 800k")
     .option("--consume-only", "never upload to other viewers")
+    .option("--metered", "this connection is paid by volume: as --consume-only, and the edge knows")
     .option(
       "--edge-page <url>",
       "the edge's web page, to offer its live streams on the player page",
@@ -77,8 +79,9 @@ function terminalOf(flags: { readonly json?: true }): Terminal {
 async function runWatch(urlText: string, flags: WatchFlags): Promise<void> {
   const terminal = terminalOf(flags);
   await runCommand(terminal, async (ending) => {
-    if (flags.consumeOnly && flags.uploadMax !== undefined) {
-      throw new UsageError("--consume-only and --upload-max contradict each other; write one");
+    const none = flags.consumeOnly ? "--consume-only" : flags.metered ? "--metered" : undefined;
+    if (none !== undefined && flags.uploadMax !== undefined) {
+      throw new UsageError(`${none} and --upload-max contradict each other; write one`);
     }
     const options = {
       url: parseShoalUrl(urlText),
@@ -86,6 +89,7 @@ async function runWatch(urlText: string, flags: WatchFlags): Promise<void> {
       targetMs: flags.targetMs === undefined ? TARGET_MS : parseTargetMs(flags.targetMs),
       strict: flags.strict === true,
       uploadBytesPerSecondMax: uploadMax(flags),
+      metered: flags.metered === true,
       edgePage: flags.edgePage === undefined ? undefined : parseEdgePage(flags.edgePage),
       agent: AGENT,
     };
@@ -95,7 +99,7 @@ async function runWatch(urlText: string, flags: WatchFlags): Promise<void> {
 }
 
 function uploadMax(flags: WatchFlags): number {
-  if (flags.consumeOnly) return 0;
+  if (flags.consumeOnly || flags.metered) return 0;
   return flags.uploadMax === undefined ? Number.POSITIVE_INFINITY : parseRate(flags.uploadMax);
 }
 

@@ -6,6 +6,7 @@ const facts = {
   edge: "edge.example:4935",
   pageUrl: "http://127.0.0.1:8088/",
   uploadBytesPerSecondMax: Number.POSITIVE_INFINITY,
+  metered: false,
 };
 
 test("tells how to open the stream in a browser and in players", () => {
@@ -20,9 +21,14 @@ test("says so when others can reach the local HTTP", () => {
   expect(startLines({ ...facts, listenHost: "0.0.0.0" }).join("\n")).toContain("not only you");
 });
 
-test("says what leaves the machine, and how to stop it", () => {
-  expect(uploadLines(Number.POSITIVE_INFINITY).join("\n")).toContain("--consume-only stops that");
-  expect(uploadLines(250_000).join("\n")).toContain("at most 2 Mbit/s");
-  expect(uploadLines(100_000).join("\n")).toContain("at most 800 kbit/s");
-  expect(uploadLines(0).join("\n")).not.toContain("uploads");
+test("says what leaves the machine, who sees its address, and how to stop it", () => {
+  const text = (uploadBytesPerSecondMax: number, metered = false) =>
+    uploadLines({ uploadBytesPerSecondMax, metered }).join("\n");
+  expect(text(Number.POSITIVE_INFINITY)).toContain("feeds other viewers");
+  expect(text(Number.POSITIVE_INFINITY)).toContain("--consume-only uploads nothing");
+  expect(text(250_000)).toContain("at most 2 Mbit/s");
+  expect(text(100_000)).toContain("at most 800 kbit/s");
+  expect(text(0)).toContain("none (--consume-only)");
+  expect(text(0, true)).toContain("none (--metered)");
+  for (const cap of [0, 1e6]) expect(text(cap)).toContain("see your address");
 });

@@ -7,7 +7,9 @@ import { isLoopback } from "./arguments.ts";
 import type { WatchOptions } from "./watch.ts";
 import type { WatchStats } from "./watched-peer.ts";
 
-export interface StartFacts extends Pick<WatchOptions, "url" | "uploadBytesPerSecondMax"> {
+export type UploadFacts = Pick<WatchOptions, "uploadBytesPerSecondMax" | "metered">;
+
+export interface StartFacts extends UploadFacts, Pick<WatchOptions, "url"> {
   /** `HOST:PORT` */
   readonly edge: string;
   readonly pageUrl: string;
@@ -23,7 +25,7 @@ export function startLines(facts: StartFacts): string[] {
     `  mpv      mpv --profile=low-latency ${flv}`,
     `  ffplay   ffplay -fflags nobuffer -flags low_delay ${flv}`,
     `  VLC      vlc --network-caching=300 ${flv}`,
-    ...uploadLines(facts.uploadBytesPerSecondMax),
+    ...uploadLines(facts),
     ...(isLoopback(listenHost)
       ? []
       : [
@@ -33,20 +35,19 @@ export function startLines(facts: StartFacts): string[] {
   ];
 }
 
-/** True of this version: the edge alone feeds viewers. */
-export function uploadLines(bytesPerSecondMax: number): string[] {
-  const now =
-    "Upload: nothing goes to other viewers in this version; the edge alone feeds you and sees your address.";
-  if (bytesPerSecondMax === 0) {
-    return [now, "  --consume-only: it stays so when viewers begin to feed each other."];
+/** Who gets what from this machine, and who learns its address. */
+export function uploadLines({ uploadBytesPerSecondMax, metered }: UploadFacts): string[] {
+  const seen = "  The edge and the viewers you exchange media with see your address.";
+  if (uploadBytesPerSecondMax === 0) {
+    const why = metered ? "--metered" : "--consume-only";
+    return [`Upload: none (${why}); you watch, and other viewers feed you.`, seen];
   }
-  const cap = Number.isFinite(bytesPerSecondMax)
-    ? `at most ${formatBits(bytesPerSecondMax * 8)}/s (--upload-max)`
-    : "what your line can spare (limit it with --upload-max 2M)";
+  const cap = Number.isFinite(uploadBytesPerSecondMax)
+    ? `at most ${formatBits(uploadBytesPerSecondMax * 8)}/s (--upload-max)`
+    : "what your line can spare, 80 % of it at most (limit it with --upload-max 2M)";
   return [
-    now,
-    `  Once viewers feed each other, a peer uploads ${cap} to other viewers,`,
-    "  who then see its address; --consume-only stops that.",
+    `Upload: while you watch, your machine feeds other viewers with ${cap}.`,
+    `${seen} --consume-only uploads nothing.`,
   ];
 }
 
@@ -61,7 +62,8 @@ export function liveLine(stats: WatchStats): string {
     `skipped ${stats.framesSkipped}`,
     `players ${stats.readers}`,
     `in ${formatBytes(stats.downloadedBytes)}`,
-    `up ${formatBytes(stats.uploadedBytes)}`,
+    `up ${formatBytes(stats.uploadedBytes)} to ${stats.children}`,
+    `from the edge ${(stats.edgeShare * 100).toFixed(0)} %`,
   ];
   return parts.join(" · ");
 }

@@ -11,6 +11,7 @@ import { ListenError, serveHttp } from "./http-server.ts";
 import { LinkLines, reasonText } from "./link-lines.ts";
 import { LiveNames } from "./live-names.ts";
 import { hotPathKind, resolveEdge } from "./node-birth.ts";
+import { createCpuShare } from "./own-machine.ts";
 import { type Ending, EXIT_FAILED } from "./run-command.ts";
 import type { Terminal } from "./terminal.ts";
 import { liveLine, startLines } from "./watch-lines.ts";
@@ -25,6 +26,8 @@ export interface WatchOptions {
   readonly strict: boolean;
   /** bytes/s, Infinity = no cap, 0 = consume only. */
   readonly uploadBytesPerSecondMax: number;
+  /** The connection is paid by volume: nothing is uploaded. */
+  readonly metered: boolean;
   /** Web page of the edge, to offer its live streams on the player page. */
   readonly edgePage: string | undefined;
   readonly agent: string;
@@ -116,13 +119,15 @@ function peerListener(stream: string, { edge, link, terminal, ending }: PeerRepo
 }
 
 function peerOptions(options: WatchOptions): Omit<PeerOptions, "edges" | "stream"> {
-  const { targetMs, strict, uploadBytesPerSecondMax, agent } = options;
+  const { targetMs, strict, metered, uploadBytesPerSecondMax, agent } = options;
   return {
     targetMs,
     targetMsMin: Math.min(TARGET_MS_MIN, targetMs),
     targetMsMax: Math.max(TARGET_MS_MAX, targetMs),
     strict,
     uploadBytesPerSecondMax,
+    metered,
+    cpuShare: createCpuShare(),
     agent,
   };
 }

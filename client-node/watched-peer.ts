@@ -9,10 +9,12 @@ import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { LinkEvent, PeerEvent, PeerOptions, PeerStats } from "../runtime/node/api.ts";
 import { Peer } from "../runtime/node/peer.ts";
+import type { Address } from "../runtime/wire/address.ts";
 import { FlvHub } from "./flv-hub.ts";
 import type { ReaderRefusal } from "./http-app.ts";
 import type { LocalReader } from "./local-reader.ts";
 import { bindFor, bootEpoch } from "./node-birth.ts";
+import { ownAddresses } from "./own-machine.ts";
 import type { WatchedStream } from "./watched-streams.ts";
 
 /** A player that asks before there is a picture waits so long for one, ms. */
@@ -36,6 +38,8 @@ export interface WatchStats extends PeerStats {
   readonly readersQueuedBytes: number;
   /** Upload cap, bytes/s; null = none. */
   readonly uploadBytesPerSecondMax: number | null;
+  /** On a connection that is paid by volume: consumes only. */
+  readonly metered: boolean;
   /**
    * The last frame played out: its decoding time and its capture, ms since 1970; null before the
    * first.
@@ -48,6 +52,8 @@ export class WatchedPeer implements WatchedStream {
   readonly #peer: Peer;
   readonly #hub = new FlvHub(() => systemClock.now());
   readonly #options: PeerOptions;
+  /** Known once there is a socket, before the first word to the edge. */
+  readonly #ownAddresses: Address[] = [];
   readonly #listener: PeerListener;
   #running: RunningNode | undefined;
   #closed = false;
@@ -61,7 +67,10 @@ export class WatchedPeer implements WatchedStream {
     this.name = options.stream;
     this.#options = options;
     this.#listener = listener;
-    this.#peer = new Peer({ hot, random: systemRandom, bootEpoch: bootEpoch() }, options);
+    this.#peer = new Peer(
+      { hot, random: systemRandom, bootEpoch: bootEpoch() },
+      { ...options, ownAddresses: this.#ownAddresses },
+    );
     this.#sweep = setInterval(() => this.#hub.handleTimeout(), 1_000);
     void this.#run(hot);
   }
@@ -77,6 +86,7 @@ export class WatchedPeer implements WatchedStream {
       readers: this.#hub.readerCount,
       readersQueuedBytes: this.#hub.queuedBytes,
       uploadBytesPerSecondMax: Number.isFinite(cap) ? cap : null,
+      metered: this.#options.metered === true,
       clock: this.#clock,
     };
   }
@@ -111,6 +121,7 @@ export class WatchedPeer implements WatchedStream {
     try {
       const udp = await bindFor(this.#options.edges);
       if (this.#closed) return udp.close();
+      this.#ownAddresses.push(...ownAddresses(udp.localAddress));
       this.#running = runNode<PeerEvent>({
         node: this.#peer,
         udp,
