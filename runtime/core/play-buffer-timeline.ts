@@ -114,7 +114,7 @@ export class PlayTimeline {
     run.dtsMs = header.dtsMs;
     const isBehind = previous > run.media;
     const media = isBehind ? Math.min(previous, run.media + INTERLEAVE_MS_MAX) : run.media;
-    this.#leastCapture.add(now, captureMs - media);
+    this.#leastCapture.add(now, captureMs - run.media);
     return media;
   }
 

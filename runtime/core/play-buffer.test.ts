@@ -201,7 +201,7 @@ describe.each(HOT_PATHS)("play buffer on %s", (kind) => {
     expect([...zones.keys()].every((number) => number % 97 === 50)).toBe(true);
     /* pushes come after 40 ms: 99 % within 50, and 50 more */
     expect(world.buffer.pullFromMs).toBe(100);
-    expect(world.buffer.compensateFromMs).toBeCloseTo(800 - 155, 0);
+    expect(world.buffer.compensateFromMs).toBeCloseTo(800 - 200, 0);
   });
 
   test("what is gone is neither asked for nor waited for", () => {

@@ -127,15 +127,18 @@ export class PlayBuffer {
     if (segment === undefined || header === undefined) return;
     this.#due = undefined;
     if (this.#firstAt === NEVER) this.#firstAt = now;
+    const isPassed = this.#cursor !== undefined && serialDiff(first, this.#cursor) < 0;
     const before = this.#queue.mediaBefore(first);
-    const previous = Number.isNaN(before) ? this.#lastMedia : before;
+    const after = Number.isNaN(before) ? this.#lastMedia : before;
+    /* What has been passed already is not held back by what was played since. */
+    const previous = isPassed ? Number.NaN : after;
     const media = this.#timeline.mediaOf(now, header, previous);
     /* What was asked for because its time was near is no measure of how long things take, if it came in time. */
     const isAsked = flagPhase(this.#lastFlags) === Phase.compensation;
     const isTelling = !isAsked || (this.#timeline.isSet && now > this.#timeline.playAt(media));
     const isLive = isTelling && this.#isLive(now, segment.flags, header);
     this.#timeline.handleWhole(now, media, isLive);
-    if (this.#cursor !== undefined && serialDiff(first, this.#cursor) < 0) return;
+    if (isPassed) return;
     const { end, isGroupStart } = segment;
     const isBurst = flagPhase(segment.flags) === Phase.start;
     if (isBurst) this.#leadIn.handleBurst(now);

@@ -51,6 +51,8 @@ const CLOCK_UNKNOWN = 0xffff;
 /** The same fragment asked for again within this is a doubled request. */
 const ANSWERED_MS = 30;
 const ANSWERED_MAX = 256;
+/** Asking again after a wait takes three one-way trips more than the round trip, and this. */
+const WAIT_MARGIN_MS = 120;
 /** Play-out offset assumed before a receiver has told its own. */
 const PLAYOUT_MS = 800;
 /** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
@@ -348,9 +350,10 @@ export class Outlet {
           continue;
         }
         if (isDoubled(now, receiver, number)) continue;
-        const judgement = gate?.judge(now, session, number) ?? Judgement.serve;
+        const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
+        const judged = gate?.judge(now, session, number) ?? Judgement.serve;
+        const judgement = this.#canWait(now, session, deadline, judged) ? judged : Judgement.serve;
         if (judgement === Judgement.serve) {
-          const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
           this.#enqueue(now, receiver, number, SendClass.pull, phase, deadline);
         } else append(judgement === Judgement.wait ? waiting : refused, number);
       }
@@ -365,6 +368,11 @@ export class Outlet {
     if (waiting.length > 0) {
       this.#say(now, session, stream, AnswerCode.notYet, gate?.waitMs(session) ?? 0, waiting);
     }
+  }
+
+  /** Who is told to wait must have time to ask again. */
+  #canWait(now: Ms, session: Session, deadline: Ms, judged: Judgement): boolean {
+    return judged !== Judgement.wait || now + 3 * session.srttMs() + WAIT_MARGIN_MS < deadline;
   }
 
   /** Pushes a fragment once more, ahead of all answers: a whole subtree may be waiting for it. */

@@ -86,7 +86,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     parentConnectMs: 400,
     reportMs: 1000,
     compensatePerPeer: 64,
-    compensateShare: 0.02,
+    compensateShare: 0.05,
     censusPeers: 8,
     censusShare: 0.05,
     censusWindowMs: 300,
