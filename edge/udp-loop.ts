@@ -46,6 +46,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
       maxViewers: config.limits.maxViewers,
       maxPublishers: config.limits.maxPublishers,
       maxViewersOf: options.maxViewersOf,
+      maxEgressBps: egressCap(config.limits.maxEgressMbps),
       retainMs: config.buffer.retainMs,
       groupMsMax: config.buffer.groupMsMax,
       agent: options.agent,
@@ -64,4 +65,9 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
     },
     stop: () => loop.stop(),
   };
+}
+
+/** bit/s, or undefined where there is no limit. */
+function egressCap(mbps: number): number | undefined {
+  return mbps === 0 ? undefined : mbps * 1_000_000;
 }

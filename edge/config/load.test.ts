@@ -29,6 +29,14 @@ describe("a good config", () => {
     ]);
   });
 
+  test("takes a limit of what is sent, and has none by default", () => {
+    expect(configOf(STREAM).limits.maxEgressMbps).toBe(0);
+    expect(configOf(`[limits]\nmax_egress_mbps = 240\n${STREAM}`).limits.maxEgressMbps).toBe(240);
+    expect(errorsOf(`[limits]\nmax_egress_mbps = -1\n${STREAM}`).join("\n")).toContain(
+      "expected an integer in 0..1000000 Mbit/s, found -1",
+    );
+  });
+
   test("is frozen through and through", () => {
     const config = configOf(`[api]\nallowed_hosts = ["a.example"]\n${STREAM}`);
     for (const part of [

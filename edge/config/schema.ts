@@ -162,6 +162,13 @@ const limits = z.strictObject({
     "streams",
     "published at once, over RTMP and UDP together; more are refused as overloaded",
   ),
+  max_egress_mbps: integer(
+    0,
+    1_000_000,
+    0,
+    "Mbit/s",
+    "sent over UDP in all, 0 = not limited; the push tree is planned for 70 % of it, and joins that would need more are refused as overloaded",
+  ),
 });
 
 const buffer = z.strictObject({

@@ -155,6 +155,7 @@ export class NodeContext {
     session.counters.spurious += hot.out[Settled.spurious] ?? 0;
     const isSample = hot.out[Settled.largestIsNew] === 1;
     session.hasRttSample ||= isSample;
+    if (isSample) session.pongRttMs = Number.POSITIVE_INFINITY;
     const receiverUnits = (hot.out[Settled.receiverClock] ?? 0) >>> 0;
     const sentMs = hot.outF64[Settled.largestSentF64] ?? 0;
     this.#dispatch(now, session, acked, lost);

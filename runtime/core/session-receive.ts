@@ -184,6 +184,7 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
       const sentAt = expandClock(pong.echoed, now);
       if (sentAt > now || now - sentAt > PONG_AGE_MS) return true;
       session.clock.addSample(ms(sentAt), pong.received, pong.sent, now);
+      session.pongRttMs = now - sentAt;
       return true;
     }
     case PacketType.CHALLENGE: {

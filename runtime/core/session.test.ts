@@ -66,6 +66,17 @@ describe("control messages", () => {
   });
 });
 
+test("a round trip that was long for a while is not believed for ever by who sends nothing more", () => {
+  const pair = new Pair({ link: { delayMs: 1200 } }).open(6000);
+  pair.b.listen();
+  pair.alice.command((alice, now) => alice.push(now, 0, 20));
+  pair.pass(5000);
+  expect(pair.a.session.srttMs()).toBeGreaterThan(2000);
+  for (const { host } of [pair.alice, pair.bob]) host.up.configure({ ...IDEAL, delayMs: 10 });
+  pair.pass(5000);
+  expect(pair.a.session.srttMs()).toBeLessThan(30);
+});
+
 describe("media", () => {
   test("of a stream not yet announced is left unacknowledged, and comes again after", () => {
     const pair = new Pair().open(300);

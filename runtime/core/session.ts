@@ -76,6 +76,8 @@ export class Session implements HeapMember {
   control: SessionControl | undefined;
   /** An ACK has given the hot path a round-trip time. */
   hasRttSample = false;
+  /** Round trip of a PING answered after the last of those, ms; Infinity = none was. */
+  pongRttMs = Number.POSITIVE_INFINITY;
 
   readonly #context: NodeContext;
   readonly #hot: HotPath;
@@ -382,10 +384,14 @@ export class Session implements HeapMember {
 
   /* ---------------------------------------------------------------- figures of the path */
 
-  /** Smoothed RTT, ms: of what we sent and had acknowledged, else of our pings, else the usual first guess. */
+  /**
+   * Smoothed RTT, ms: of what we sent and had acknowledged, else of our pings, else the usual first guess. A PONG that
+   * knows better than what was acknowledged before it is believed: a sender that holds all media back because of a long
+   * RTT would never hear that it is over.
+   */
   srttMs(): number {
-    if (this.hasRttSample || !this.clock.ready) return this.#hot.srttMs(this.handle);
-    return this.clock.leastRttMs;
+    if (!this.hasRttSample && this.clock.ready) return this.clock.leastRttMs;
+    return Math.min(this.#hot.srttMs(this.handle), this.pongRttMs);
   }
   rttVarMs(): number {
     return this.#hot.rttVarMs(this.handle);
