@@ -1,8 +1,9 @@
 /**
  * ACKs in, losses out. A packet behind the largest acknowledged is lost when more than `guardPackets` lie up to there,
  * or when one sent `guardMs` after it would have been acknowledged by now (RACK, RFC 8985 §6.2; from an RTT of 40 ms on
- * that is before the 9/8 RTT of RFC 9002 §6.1.2). Lost packets are remembered for a while, so that a late ACK shows
- * that the guard was too small.
+ * that is before the 9/8 RTT of RFC 9002 §6.1.2). One sent behind the largest is lost when the ACK waited so long for
+ * it that it should have come. Lost packets are remembered for a while, so that a late ACK shows that the guard was too
+ * small.
  */
 import {
   ACK_BITMAP_AT,
@@ -37,10 +38,18 @@ const PROBES_MAX: u8 = 6;
 /** Settled packets listed so far in this call, and their bytes. */
 let listed: u32 = 0;
 let bytesListed: u32 = 0;
-/** Of the late ACKs in this call: how many, the oldest's number and when it was sent. */
+/** ACKs in this call of packets that were declared lost. */
 let spurious: u32 = 0;
-let spuriousOldest: u32 = 0;
-let spuriousSentAt: f64 = 0;
+/**
+ * What a packet is late against: the largest acknowledged before this call, if any was, and when something that now
+ * came after as long a way was sent.
+ */
+let wasAcked: bool = false;
+let largestBefore: u32 = 0;
+let expectedSentAt: f64 = 0;
+
+/** Round trips differ by this many times their mean deviation before a packet behind the largest is lost by waiting. */
+const TAIL_VARIANCES: f64 = 2;
 
 export class Loss {
   static ackParse(session: i32, nowMs: f64, ptr: usize, length: u32): i32 {
@@ -54,24 +63,24 @@ export class Loss {
     store<u32>(out, bswap<u32>(load<u32>(ptr, ACK_CLOCK_AT)), SETTLED_CLOCK);
     store<u32>(out, delayTicks, SETTLED_ACK_DELAY);
 
-    const expectedRtt = s.rackRtt;
-    const largestBefore = s.largestAcked;
+    wasAcked = s.acked;
+    largestBefore = s.largestAcked;
+    expectedSentAt = nowMs - s.rackRtt;
+    let tailMs: f64 = -1;
     if (largest - s.base < s.next - s.base) {
       const isNew = Ring.entry(s, largest).state == STATE_IN_FLIGHT;
       Loss.settleAcked(s, out, largest, ptr + ACK_BITMAP_AT, load<u8>(ptr, ACK_COUNT_AT));
       if (isNew) Loss.largestAcked(s, out, largest, nowMs, ackDelay);
     }
+    if (s.acked && largest == s.largestAcked) tailMs = ackDelay;
     store<u32>(out, listed, SETTLED_ACKED);
     store<u32>(out, bytesListed, SETTLED_BYTES_ACKED);
     store<u32>(out, spurious, SETTLED_SPURIOUS);
     const acked = listed;
     if (acked) s.probes = 0;
-    if (spurious) {
-      const lateMs = nowMs - ackDelay - spuriousSentAt - expectedRtt;
-      Rtt.growGuard(s, largestBefore - spuriousOldest, lateMs);
-    }
-    Loss.detect(s, out, nowMs);
-    if (spurious == 0) Rtt.calm(s, acked);
+    if (spurious) Rtt.growGuard(s);
+    Loss.detect(s, out, nowMs, tailMs);
+    Rtt.calm(s, acked);
     Loss.trim(s, nowMs);
     return <i32>listed;
   }
@@ -80,7 +89,7 @@ export class Loss {
     const s = Sessions.of(session);
     const out = Heap.outPtr();
     Loss.clear(out);
-    Loss.detect(s, out, nowMs);
+    Loss.detect(s, out, nowMs, -1);
     Loss.trim(s, nowMs);
     return <i32>listed;
   }
@@ -104,7 +113,8 @@ export class Loss {
   static tailProbeDue(session: i32, nowMs: f64): bool {
     const s = Sessions.of(session);
     if (!Loss.tailInFlight(s) || nowMs < Rtt.probeAt(s)) return false;
-    if (s.probes < PROBES_MAX) s.probes++;
+    if (s.repairLast) s.repairLast = false;
+    else if (s.probes < PROBES_MAX) s.probes++;
     s.probeFrom = nowMs;
     return true;
   }
@@ -150,16 +160,16 @@ export class Loss {
 
   @inline static acked(s: Session, out: usize, number: u32): void {
     const entry = Ring.entry(s, number);
-    if (entry.state == STATE_ACKED) return;
-    if (entry.state == STATE_LOST) {
-      entry.state = STATE_ACKED;
-      if (spurious++ == 0) {
-        spuriousOldest = number;
-        spuriousSentAt = entry.at;
-      }
+    const state = entry.state;
+    if (state == STATE_ACKED) return;
+    entry.state = STATE_ACKED;
+    const behind = <i32>(largestBefore - number);
+    if (wasAcked && behind > 0) Rtt.reordered(s, behind, expectedSentAt - entry.at);
+    if (state == STATE_LOST) {
+      if (behind < 0) Rtt.reordered(s, 0, expectedSentAt - entry.at);
+      spurious++;
       return;
     }
-    entry.state = STATE_ACKED;
     Loss.list(s, out, number, entry);
     Rtt.settled(s, 0);
   }
@@ -172,10 +182,12 @@ export class Loss {
     if (s.acked && <i32>(largest - s.largestAcked) < 0) return;
     s.acked = true;
     s.largestAcked = largest;
+    s.largestAt = sentAt;
     s.rackRtt = adjusted;
   }
 
-  static detect(s: Session, out: usize, nowMs: f64): void {
+  /** `tailMs`: how long the ACK waited after the largest came, and nothing behind it did; −1 = unknown. */
+  static detect(s: Session, out: usize, nowMs: f64, tailMs: f64): void {
     s.settledAt = nowMs;
     if (!s.acked) return;
     const before = listed;
@@ -187,12 +199,31 @@ export class Loss {
       if (entry.state != STATE_IN_FLIGHT) continue;
       if (back <= <i32>s.guardPackets && nowMs < entry.at + delay) continue;
       if (listed == MAX_SETTLED) break;
-      entry.state = STATE_LOST;
-      Loss.list(s, out, number, entry);
-      Rtt.settled(s, 1);
+      Loss.lost(s, out, number, entry);
     }
+    const waited = tailMs - s.guardMs - TAIL_VARIANCES * s.rttVar;
+    if (waited >= 0) Loss.detectTail(s, out, waited);
     store<u32>(out, listed - before, SETTLED_LOST);
     store<u32>(out, bytesListed - bytesBefore, SETTLED_BYTES_LOST);
+  }
+
+  /** Packets behind the largest that were sent at most `waited` after it. */
+  static detectTail(s: Session, out: usize, waited: f64): void {
+    const sentBy = s.largestAt + waited;
+    /* What lies before the base is settled, and no longer in the ring. */
+    const before = s.largestAcked + 1;
+    const first = <i32>(s.base - before) > 0 ? s.base : before;
+    for (let number = first; number != s.next; number++) {
+      const entry = Ring.entry(s, number);
+      if (entry.at > sentBy || listed == MAX_SETTLED) return;
+      if (entry.state == STATE_IN_FLIGHT) Loss.lost(s, out, number, entry);
+    }
+  }
+
+  static lost(s: Session, out: usize, number: u32, entry: Sent): void {
+    entry.state = STATE_LOST;
+    Loss.list(s, out, number, entry);
+    Rtt.settled(s, 1);
   }
 
   static list(s: Session, out: usize, number: u32, entry: Sent): void {

@@ -6,8 +6,9 @@
  *   bit           (−largest) mod 1024                 i places further on
  *   packet        largest − 1                         largest − 1 − i
  *
- * An ACK reaches back over all that came since the fourth-last one: the lowest packet of each of the last four
- * intervals is kept for that, in a shift register.
+ * An ACK reaches back over all that came since the fourth-last one, the lowest packet of each of the last four
+ * intervals being kept for that in a shift register, and over 32 packets: on a lossy path, where each gap has an ACK of
+ * its own, four are soon lost.
  */
 import {
   ACK_BITMAP_AT,
@@ -25,6 +26,7 @@ import { RECEIVE_BITMAP_AT, RECEIVE_WINDOW, Session, Sessions } from "./session"
 
 const INDEX_MASK: u32 = RECEIVE_WINDOW - 1;
 const NO_LIMIT: u32 = 0xffffffff;
+const REACH_MIN: u32 = 32;
 
 export class Receive {
   static packetReceived(session: i32, nowMs: f64, number16: u32): i32 {
@@ -67,20 +69,25 @@ export class Receive {
     const count = (bits + 7) >> 3;
     store<u8>(ptr, <u8>count, ACK_COUNT_AT);
     Receive.writeBitmap(s, ptr + ACK_BITMAP_AT, count);
+    if (s.ackPending) Receive.endInterval(s);
+    return ACK_BITMAP_AT + count;
+  }
+
+  /** An ACK that says the same again ends none: its news still deserve four. */
+  @inline static endInterval(s: Session): void {
     s.ackPending = 0;
     s.minimum3 = s.minimum2;
     s.minimum2 = s.minimum1;
     s.minimum1 = s.minimum0;
     s.minimaMask = (s.minimaMask << 1) & 15;
-    return ACK_BITMAP_AT + count;
   }
 
-  /** From the largest back to the lowest packet of the last four intervals. */
+  /** From the largest back to the lowest packet of the last four intervals, or 32 packets if there were so many. */
   static reach(s: Session): u32 {
     const largest = s.receivedLargest;
     const mask = s.minimaMask;
-    let reach: u32 = 0;
-    if (mask & 1) reach = largest - s.minimum0;
+    let reach = s.mature ? REACH_MIN : min(REACH_MIN, largest - s.receivedFirst);
+    if (mask & 1) reach = max(reach, largest - s.minimum0);
     if (mask & 2) reach = max(reach, largest - s.minimum1);
     if (mask & 4) reach = max(reach, largest - s.minimum2);
     if (mask & 8) reach = max(reach, largest - s.minimum3);

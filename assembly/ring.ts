@@ -76,6 +76,7 @@ export class Ring {
     s.bytesInFlight += size;
     s.packetsInFlight++;
     s.probeFrom = nowMs;
+    s.repairLast = attempt != 0;
     return <f64>number;
   }
 

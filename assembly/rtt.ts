@@ -5,7 +5,7 @@
 import { GUARD_MS_MIN, GUARD_PACKETS_MIN, Session, Sessions } from "./session";
 
 const GUARD_PACKETS_MAX: u32 = 64;
-/** So many ACKed packets without a spurious loss halve a grown guard. */
+/** After so many ACKed packets the guard is looked at again. */
 const GUARD_CALM_PACKETS: u32 = 2048;
 const LOSS_SAMPLES_MAX: u16 = 200;
 
@@ -43,12 +43,16 @@ export class Rtt {
     s.lossRate += (lost - s.lossRate) / <f64>s.lossSamples;
   }
 
-  /** An ACK came for a lost packet: `packets` and `lateMs` behind what was expected. */
-  static growGuard(s: Session, packets: u32, lateMs: f64): void {
-    const wanted = min(max(<u32>s.guardPackets, packets), GUARD_PACKETS_MAX);
-    s.guardPackets = <u16>wanted;
-    s.guardMs = max(s.guardMs, min(lateMs, s.srtt / 4));
-    s.calmPackets = 0;
+  /** A packet was acknowledged that many packets and ms behind what was expected. */
+  static reordered(s: Session, packets: u32, lateMs: f64): void {
+    s.seenPackets = max(s.seenPackets, <u16>min(packets, GUARD_PACKETS_MAX));
+    s.seenMs = max(s.seenMs, min(lateMs, s.srtt / 2));
+  }
+
+  /** A packet declared lost was acknowledged: the guard covers from now on what has been seen. */
+  static growGuard(s: Session): void {
+    s.guardPackets = max(s.guardPackets, s.seenPackets);
+    s.guardMs = max(s.guardMs, s.seenMs);
   }
 
   static calm(s: Session, packets: u32): void {
@@ -58,12 +62,15 @@ export class Rtt {
       return;
     }
     s.calmPackets = 0;
-    s.guardPackets = max(<u16>(s.guardPackets >> 1), GUARD_PACKETS_MIN);
-    s.guardMs = max(s.guardMs / 2, GUARD_MS_MIN);
+    s.guardPackets = max(max(<u16>(s.guardPackets >> 1), s.seenPackets), GUARD_PACKETS_MIN);
+    s.guardMs = max(max(s.guardMs / 2, s.seenMs), GUARD_MS_MIN);
+    s.seenPackets = 0;
+    s.seenMs = 0;
   }
 
   /** When the tail probe is due, if something is in flight behind the largest acknowledged. */
   @inline static probeAt(s: Session): f64 {
+    if (s.repairLast) return s.probeFrom + s.guardMs;
     const timeout = s.srtt + max(4 * s.rttVar, PROBE_VARIANCE_MIN_MS) + PROBE_EXTRA_MS;
     return s.probeFrom + timeout * <f64>(1 << s.probes);
   }

@@ -1,16 +1,16 @@
 /**
- * What is kept per session and direction. An idle session costs this struct (288 B) and, once it has sent something,
+ * What is kept per session and direction. An idle session costs this struct (312 B) and, once it has sent something,
  * the smallest window ring (192 B).
  *
  *   0     tag, ring address, ring capacity, next packet number
  *   16    base, oldest unsettled, largest acknowledged, packets sent
  *   32    bytes and packets in flight
  *   40    RTT: smoothed, variance, minimum, latest; RACK's RTT; guard, ms        (f64 each)
- *   88    last packet or probe at, loss rate, last settled at                               (f64 each)
- *   112   guard in packets, loss samples, calm packets, probes, flags
- *   120   receiver: largest, first, clock at largest (f64), fresh packets, four interval minima, their mask
- *   160   receiver: bitmap of the last 1,024 packet numbers
- *   288
+ *   88    last packet or probe at, loss rate, last settled at, largest lateness seen, when the largest ACKed was sent
+ *   128   guard in packets, loss samples, calm packets, largest displacement seen, probes, flags
+ *   144   receiver: largest, first, clock at largest (f64), fresh packets, four interval minima, their mask
+ *   184   receiver: bitmap of the last 1,024 packet numbers
+ *   312
  */
 import { MAX_SESSIONS, STATUS_FULL } from "./abi";
 import { CLASS_SESSION, Heap } from "./heap";
@@ -22,7 +22,7 @@ export const GUARD_MS_MIN: f64 = 5;
 const INITIAL_RTT_MS: f64 = 100;
 
 export const RECEIVE_WINDOW: u32 = 1024;
-const SESSION_BYTES: u32 = 288;
+const SESSION_BYTES: u32 = 312;
 
 const TAG_LIVE: u32 = 0x5e551000;
 const TAG_DEAD: u32 = 0x0dd51000;
@@ -52,12 +52,21 @@ export class Session {
   probeFrom: f64;
   lossRate: f64;
   settledAt: f64;
+  /** Of packets acknowledged after a later one, since the guard was last looked at. */
+  seenMs: f64;
+  /** When the largest acknowledged packet was sent. */
+  largestAt: f64;
   guardPackets: u16;
   lossSamples: u16;
   calmPackets: u16;
+  seenPackets: u16;
   probes: u8;
   /** Whether anything was acknowledged: `largestAcked` and the RTT are real. */
   acked: bool;
+  /** The newest packet is a repair: nothing behind it would show its loss. */
+  repairLast: bool;
+  spare8: u8;
+  spare32: u32;
   receivedLargest: u32;
   receivedFirst: u32;
   receivedLargestAt: f64;
@@ -76,7 +85,7 @@ export class Session {
 }
 
 /** Offset of the receive bitmap in the struct. */
-export const RECEIVE_BITMAP_AT: u32 = 160;
+export const RECEIVE_BITMAP_AT: u32 = 184;
 
 let sessionsOpen: u32 = 0;
 

@@ -42,7 +42,15 @@ uint32_t packet_sent(sender *s, double now, int kind, int attempt, int stream, u
   s->bytes_in_flight += (uint32_t)size;
   s->packets_in_flight++;
   s->probe_from = now;
+  s->repair_last = attempt != 0;
   return number;
+}
+
+static void reordered(sender *s, uint32_t packets, double late_ms) {
+  if (packets > 64) packets = 64;
+  if (packets > s->seen_packets) s->seen_packets = packets;
+  if (late_ms > s->srtt / 2) late_ms = s->srtt / 2;
+  if (late_ms > s->seen_ms) s->seen_ms = late_ms;
 }
 
 static void list(sender *s, uint32_t number, const packet *p) {
@@ -69,13 +77,17 @@ static void clear(void) {
   result_sent_at = 0;
 }
 
-static int acked(sender *s, uint32_t number, double *spurious_at, uint32_t *spurious_oldest) {
+/* `before` is the largest acknowledged before this ACK, if any was; `expected` when what is due now was sent. */
+static int acked(sender *s, uint32_t number, int was_acked, uint32_t before, double expected) {
   packet *p = entry(s, number);
   if (p->state == ACKED) return 0;
   int was_lost = p->state == LOST;
   p->state = ACKED;
+  int32_t behind = (int32_t)(before - number);
+  if (was_acked && behind > 0) reordered(s, (uint32_t)behind, expected - p->at);
   if (was_lost) {
-    if (result_spurious++ == 0) *spurious_at = p->at, *spurious_oldest = number;
+    if (behind < 0) reordered(s, 0, expected - p->at);
+    result_spurious++;
     return 0;
   }
   result_bytes_acked += p->size;
@@ -98,7 +110,16 @@ static double sample_rtt(sender *s, double latest, double delay) {
   return adjusted;
 }
 
-static void detect(sender *s, double now) {
+static void lost(sender *s, uint32_t number, packet *p) {
+  p->state = LOST;
+  result_lost++;
+  result_bytes_lost += p->size;
+  list(s, number, p);
+  note_settled(s, 1);
+}
+
+/* `tail_ms` is how long the ACK waited after the largest came; -1 when that is unknown. */
+static void detect(sender *s, double now, double tail_ms) {
   s->settled_at = now;
   if (!s->acked) return;
   double delay = s->rack_rtt + s->guard_ms;
@@ -108,11 +129,17 @@ static void detect(sender *s, double now) {
     if (p->state != IN_FLIGHT) continue;
     if (back <= (int32_t)s->guard_packets && now < p->at + delay) continue;
     if (result_count == MAX_SETTLED) break;
-    p->state = LOST;
-    result_lost++;
-    result_bytes_lost += p->size;
-    list(s, number, p);
-    note_settled(s, 1);
+    lost(s, number, p);
+  }
+  double waited = tail_ms - s->guard_ms - 2 * s->rtt_var;
+  if (waited < 0) return;
+  uint32_t number = s->largest_acked + 1;
+  if ((int32_t)(s->base - number) > 0) number = s->base;
+  double sent_by = s->largest_at + waited;
+  for (; number != s->next; number++) {
+    packet *p = entry(s, number);
+    if (p->at > sent_by || result_count == MAX_SETTLED) return;
+    if (p->state == IN_FLIGHT) lost(s, number, p);
   }
 }
 
@@ -138,27 +165,28 @@ static int well_formed(const sender *s, const uint8_t *ack, uint32_t length) {
   return 1;
 }
 
-static void guard(sender *s, double late_ms, uint32_t behind, uint32_t acked_now) {
-  if (result_spurious) {
-    if (behind > s->guard_packets) s->guard_packets = behind < 64 ? behind : 64;
-    double wanted = late_ms < s->srtt / 4 ? late_ms : s->srtt / 4;
-    if (wanted > s->guard_ms) s->guard_ms = wanted;
-    s->calm = 0;
-    return;
-  }
+static void grow_guard(sender *s) {
+  if (s->seen_packets > s->guard_packets) s->guard_packets = s->seen_packets;
+  if (s->seen_ms > s->guard_ms) s->guard_ms = s->seen_ms;
+}
+
+static void calm_guard(sender *s, uint32_t acked_now) {
   s->calm += acked_now;
   if (s->calm < 2048) return;
   s->calm = 0;
   s->guard_packets = s->guard_packets > 2 ? s->guard_packets / 2 : 1;
   s->guard_ms = s->guard_ms > 10 ? s->guard_ms / 2 : 5;
+  grow_guard(s);
+  s->seen_packets = 0;
+  s->seen_ms = 0;
 }
 
 int ack_parse(sender *s, double now, const uint8_t *ack, uint32_t length) {
   if (!well_formed(s, ack, length)) return -3;
   clear();
-  uint32_t largest = get32(ack), before = s->largest_acked;
-  double spurious_at = 0, expected = s->rack_rtt;
-  uint32_t spurious_oldest = 0, acked_now = 0;
+  uint32_t largest = get32(ack), before = s->largest_acked, acked_now = 0;
+  double expected = now - s->rack_rtt, tail_ms = -1;
+  int was_acked = s->acked;
   result_delay = (uint32_t)ack[4] << 8 | ack[5];
   result_clock = get32(ack + 6);
   double delay = result_delay / 10.0;
@@ -170,9 +198,9 @@ int ack_parse(sender *s, double now, const uint8_t *ack, uint32_t length) {
     for (uint32_t back = reach; back > 0; back--) {
       uint32_t bit = back - 1;
       if (ack[ACK_FIXED + bit / 8] >> (bit & 7) & 1)
-        acked_now += (uint32_t)acked(s, largest - back, &spurious_at, &spurious_oldest);
+        acked_now += (uint32_t)acked(s, largest - back, was_acked, before, expected);
     }
-    acked_now += (uint32_t)acked(s, largest, &spurious_at, &spurious_oldest);
+    acked_now += (uint32_t)acked(s, largest, was_acked, before, expected);
     if (is_new) {
       result_is_new = 1;
       result_sent_at = p->at;
@@ -180,21 +208,23 @@ int ack_parse(sender *s, double now, const uint8_t *ack, uint32_t length) {
       if (!s->acked || (int32_t)(largest - s->largest_acked) >= 0) {
         s->acked = 1;
         s->largest_acked = largest;
+        s->largest_at = p->at;
         s->rack_rtt = adjusted;
       }
     }
   }
+  if (s->acked && largest == s->largest_acked) tail_ms = delay;
   if (acked_now) s->probes = 0;
-  if (result_spurious) guard(s, now - delay - spurious_at - expected, before - spurious_oldest, 0);
-  detect(s, now);
-  if (!result_spurious) guard(s, 0, 0, acked_now);
+  if (result_spurious) grow_guard(s);
+  detect(s, now, tail_ms);
+  calm_guard(s, acked_now);
   trim(s, now);
   return (int)result_count;
 }
 
 int loss_check(sender *s, double now) {
   clear();
-  detect(s, now);
+  detect(s, now, -1);
   trim(s, now);
   return (int)result_count;
 }
@@ -212,7 +242,7 @@ double loss_deadline(const sender *s) {
   }
   if (s->acked ? s->next - s->largest_acked <= 1 : s->sent == 0) return at;
   double timeout = s->srtt + (4 * s->rtt_var > 5 ? 4 * s->rtt_var : 5) + 10;
-  double probe = s->probe_from + timeout * (1 << s->probes);
+  double probe = s->probe_from + (s->repair_last ? s->guard_ms : timeout * (1 << s->probes));
   return probe < at ? probe : at;
 }
 
@@ -261,7 +291,7 @@ uint32_t ack_build(receiver *r, double now, uint8_t *to) {
   put16(to + 4, (uint16_t)(delay < 0 ? 0 : delay > 65535 ? 65535 : delay));
   put32(to + 6, (uint32_t)(int64_t)floor(r->largest_at * 10));
   put32(to + 10, 0xffffffff);
-  uint32_t reach = 0;
+  uint32_t reach = r->largest < 32 ? r->largest : 32;
   for (int i = 0; i < 4; i++) {
     uint32_t far = r->largest - r->minimum[i];
     if (r->minima >> i & 1 && far > reach) reach = far;
@@ -276,6 +306,7 @@ uint32_t ack_build(receiver *r, double now, uint8_t *to) {
     if (at == 120) bits &= ~(1ull << 63);
     memcpy(to + ACK_FIXED + at, &bits, count - at >= 8 ? 8 : count - at);
   }
+  if (!r->pending) return ACK_FIXED + count;
   r->pending = 0;
   memmove(r->minimum + 1, r->minimum, 3 * sizeof r->minimum[0]);
   r->minima = (r->minima << 1) & 15;

@@ -22,8 +22,9 @@ typedef struct {
   uint32_t capacity, next, base, oldest, largest_acked, sent;
   uint32_t bytes_in_flight, packets_in_flight;
   double srtt, rtt_var, min_rtt, latest_rtt, rack_rtt, guard_ms, probe_from, loss_rate, settled_at;
-  uint32_t guard_packets, loss_samples, calm;
-  int probes, acked;
+  double seen_ms, largest_at;
+  uint32_t guard_packets, loss_samples, calm, seen_packets;
+  int probes, acked, repair_last;
 } sender;
 
 typedef struct {

@@ -106,13 +106,32 @@ for (const kind of HOT_PATHS) {
       }
     });
 
-    test("counts late packets into the interval in which they came", () => {
+    test("reaches back again for a packet that came late", () => {
       const { hot, session } = opened();
-      for (const number of [0, 1, 2, 4]) hot.packetReceived(session, 1, number);
-      for (let i = 0; i < 5; i++) build(hot, session, 2);
-      expect(numbersIn(build(hot, session, 2))).toEqual([4]);
-      hot.packetReceived(session, 3, 3);
-      expect(numbersIn(build(hot, session, 4)).slice(0, 2)).toEqual([4, 3]);
+      const list = (number: number) => {
+        hot.packetReceived(session, 1, number);
+        return numbersIn(build(hot, session, 2));
+      };
+      for (const number of [0, 50, 100, 150]) list(number);
+      expect(list(200)).toEqual([200, 150, 100, 50]);
+      expect(list(60)).toEqual([200, 150, 100, 60]);
+    });
+
+    test("says the same again as often as it is asked", () => {
+      const { hot, session } = opened();
+      for (const number of [0, 50]) hot.packetReceived(session, 1, number);
+      for (let i = 0; i < 6; i++) expect(numbersIn(build(hot, session, 2 + i))).toEqual([50, 0]);
+    });
+
+    test("reaches back over 32 packets, however many ACKs there were", () => {
+      const { hot, session } = opened();
+      const lists: number[][] = [];
+      for (let number = 0; number < 60; number++) {
+        hot.packetReceived(session, number, number);
+        lists.push(numbersIn(build(hot, session, number)));
+      }
+      expect(lists[9]?.length).toBe(10);
+      expect(lists[59]?.length).toBe(33);
     });
 
     test("never writes more than MAX_ACK_BYTES", () => {

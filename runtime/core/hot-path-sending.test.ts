@@ -79,6 +79,31 @@ for (const kind of HOT_PATHS) {
       expect(settledNumbers(hot)).toEqual({ acked: [1], lost: [0] });
     });
 
+    test("finds the loss of a frame's end by how long its ACK waited", () => {
+      const { hot, session } = opened(0);
+      for (let round = 0; round < 40; round++) {
+        const number = sendPacket(hot, session, round * 100);
+        takeAck(hot, session, round * 100 + 50, { largest: number });
+      }
+      const first = sendPacket(hot, session, 5000);
+      sendPacket(hot, session, 5000);
+      sendPacket(hot, session, 5004);
+      takeAck(hot, session, 5050, { largest: first });
+      expect(settledNumbers(hot).lost).toEqual([]);
+      takeAck(hot, session, 5060, { largest: first, delayTicks: 80 });
+      expect(settledNumbers(hot).lost).toEqual([first + 1]);
+    });
+
+    test("probes at once behind a repair, and once", () => {
+      const { hot, session } = opened(0);
+      takeAck(hot, session, 50, { largest: sendPacket(hot, session, 0) });
+      hot.packetSent(session, 100, 1, 1, 1, 0, 1200);
+      expect(hot.lossDeadline(session)).toBe(105);
+      expect(hot.tailProbeDue(session, 104)).toBe(false);
+      expect(hot.tailProbeDue(session, 105)).toBe(true);
+      expect(hot.lossDeadline(session)).toBeGreaterThan(150);
+    });
+
     test("finds a lost retransmission by the packets behind it, not by a timer", () => {
       const { hot, session } = opened(3);
       takeAck(hot, session, 102, { largest: 2 });
@@ -114,7 +139,7 @@ for (const kind of HOT_PATHS) {
       expect(settledNumbers(hot).lost).toEqual([6, 7, 8, 9, 10]);
     });
 
-    test("keeps the guard within 64 packets and a quarter of the RTT", () => {
+    test("keeps the guard within 64 packets and half the RTT", () => {
       const { hot, session } = opened(300);
       takeAck(hot, session, 399, { largest: 299 });
       takeAck(hot, session, 700, { largest: 299, also: [200] });
@@ -122,7 +147,7 @@ for (const kind of HOT_PATHS) {
       for (let i = 0; i < 200; i++) sendPacket(hot, session, 800);
       takeAck(hot, session, 900, { largest: 499 });
       expect(settledNumbers(hot).lost.length).toBe(199 - 64);
-      expect(hot.lossDeadline(session)).toBeLessThanOrEqual(900 + hot.srttMs(session) / 4);
+      expect(hot.lossDeadline(session)).toBeLessThanOrEqual(900 + hot.srttMs(session) / 2);
     });
 
     test("halves a grown guard after a long calm", () => {

@@ -3,6 +3,7 @@ import { Received, Status } from "./hot-path.ts";
 
 const WINDOW = 1024;
 const INTERVALS = 4;
+const REACH_MIN = 32;
 
 export interface AckParts {
   /** u32. */
@@ -46,13 +47,14 @@ export class TwinReceiving {
     const largest = this.#largest;
     if (largest < this.#first) return undefined;
     const lowest = Math.min(...this.#minima.map((minimum) => minimum ?? largest));
-    const bits = Math.min(largest - lowest, WINDOW - 1);
+    const leastBits = Math.min(REACH_MIN, largest - this.#first);
+    const bits = Math.min(Math.max(largest - lowest, leastBits), WINDOW - 1);
     const bitmap = new Uint8Array(Math.ceil(bits / 8));
     for (let i = 0; i < bitmap.length * 8; i++) {
       if (this.#came.has(largest - 1 - i)) bitmap[i >> 3] = (bitmap[i >> 3] ?? 0) | (1 << (i & 7));
     }
+    if (this.pending > 0) this.#minima = [undefined, ...this.#minima].slice(0, INTERVALS);
     this.pending = 0;
-    this.#minima = [undefined, ...this.#minima].slice(0, INTERVALS);
     const delayTicks = Math.floor((nowMs - this.#largestAt) * 10);
     return {
       largest: largest >>> 0,

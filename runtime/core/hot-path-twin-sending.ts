@@ -58,7 +58,9 @@ export class TwinSending {
   #largestAcked: number | undefined;
   /** RTT of the largest acknowledged packet, without the ACK delay. */
   #largestRtt = 0;
+  #largestSentAt = 0;
   #lastSentOrProbeAt = 0;
+  #isRepairLast = false;
   #lastSettledAt = 0;
   #guardPackets: number = GUARD_START.packets;
   #guardMs: number = GUARD_START.ms;
@@ -87,6 +89,7 @@ export class TwinSending {
     this.bytesInFlight += packet.size;
     this.packetsInFlight++;
     this.#lastSentOrProbeAt = packet.sentAt;
+    this.#isRepairLast = packet.attempt > 0;
     return number >>> 0;
   }
 
@@ -119,6 +122,7 @@ export class TwinSending {
       const adjusted = this.#sampleRtt(Math.max(nowMs - outcome.largestSentAt, 0), delayMs);
       if (this.#largestAcked === undefined || largest > this.#largestAcked) {
         this.#largestAcked = largest;
+        this.#largestSentAt = outcome.largestSentAt;
         this.#largestRtt = adjusted;
       }
     }
@@ -149,7 +153,8 @@ export class TwinSending {
 
   probeDue(nowMs: number): boolean {
     if (!this.#tailInFlight() || nowMs < this.#probeAt()) return false;
-    this.#backoff = Math.min(this.#backoff + 1, BACKOFF_MAX);
+    if (!this.#isRepairLast) this.#backoff = Math.min(this.#backoff + 1, BACKOFF_MAX);
+    this.#isRepairLast = false;
     this.#lastSentOrProbeAt = nowMs;
     return true;
   }
@@ -249,12 +254,12 @@ export class TwinSending {
 
   /** Nothing came behind the largest for `delayMs`: what should have is lost. */
   #detectTailLosses(delayMs: number, outcome: Outcome): void {
-    const largest = this.#window.get(this.#largestAcked ?? -1);
     const waited = delayMs - this.#guardMs - TAIL_VARIANCES * this.rttVar;
-    if (largest === undefined || waited < 0) return;
-    const sentBy = largest.sentAt + waited;
-    for (let number = largest.number + 1; number < this.#next; number++) {
-      const packet = this.#window.get(number) as SentPacket;
+    if (waited < 0) return;
+    const sentBy = this.#largestSentAt + waited;
+    for (let number = (this.#largestAcked ?? 0) + 1; number < this.#next; number++) {
+      const packet = this.#window.get(number);
+      if (packet === undefined) continue;
       if (packet.sentAt > sentBy) return;
       if (outcome.acked.length + outcome.lost.length >= MAX_SETTLED) return;
       if (packet.state !== "in flight") continue;
@@ -269,6 +274,7 @@ export class TwinSending {
   }
 
   #probeAt(): number {
+    if (this.#isRepairLast) return this.#lastSentOrProbeAt + this.#guardMs;
     const timeout = this.srtt + Math.max(4 * this.rttVar, 5) + 10;
     return this.#lastSentOrProbeAt + timeout * 2 ** this.#backoff;
   }

@@ -67,9 +67,11 @@ export interface HotPath {
    *
    * A packet behind the largest acknowledged one is lost when more than the guard's number of packets lie up to
    * there, or once one sent the guard's time later would have been acknowledged by now (RFC 8985 §6.2, with the ACK
-   * delay taken off). The guard starts with 1 packet and 5 ms. It grows when a packet declared lost is acknowledged
-   * after all (within 500 ms and two RTTs of its sending), to the displacement seen, at most 64 packets and a
-   * quarter of the RTT, and is halved after each 2,048 acknowledged packets without that.
+   * delay taken off). One sent after the largest is lost when the ACK waited, after the largest had come, for longer
+   * than the sending of the two lies apart, the guard's time, and two mean deviations of the RTT. The guard starts
+   * with 1 packet and 5 ms. When a packet declared lost is acknowledged after all (within 500 ms and two RTTs of its
+   * sending), it grows to the largest displacement seen, at most 64 packets and half the RTT. After each 2,048
+   * acknowledged packets it is halved, but not below the largest displacement among them.
    */
   ackParse(session: number, nowMs: number, ptr: number, length: number): number;
   /** Losses by time: as `ackParse`, without an ACK. */
@@ -78,7 +80,8 @@ export interface HotPath {
   lossDeadline(session: number): number;
   /**
    * True once when the tail probe is due: nothing newer reveals the loss of what was sent last. The caller then
-   * sends an ack-eliciting packet at once. Backs off ×2 while unanswered, up to ×64 (RFC 9002 §6.2).
+   * sends an ack-eliciting packet at once. Backs off ×2 while unanswered, up to ×64 (RFC 9002 §6.2). Behind a repair
+   * (`attempt` > 0) it is due after the guard's time already, once.
    */
   tailProbeDue(session: number, nowMs: number): boolean;
   /**
