@@ -38,6 +38,9 @@ export const ACK_PEER: AckProfile = {
   repairs: "receiver",
 };
 
+/** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
+export const ACK_REPEAT_FOR_MS = 1000;
+export const ACK_REPEATS = 1;
 /** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
 export const KEEPALIVE_MS = 1000;
 /** Nothing heard for this long: the other side is gone. */

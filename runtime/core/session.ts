@@ -33,7 +33,7 @@ import {
 import { toClockUnits } from "../wire/segment.ts";
 import { encodeMap, encodeReport, type ReportPacket } from "../wire/swarm.ts";
 import { ClockEstimate } from "./clock-estimate.ts";
-import { type HotPath, MAX_ACK_BYTES, Status } from "./hot-path.ts";
+import { type HotPath, MAX_ACK_BYTES, Received, Status } from "./hot-path.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SessionControl } from "./session-control.ts";
@@ -41,6 +41,8 @@ import { AddressCheck, isSame, UnwrappedClock } from "./session-path.ts";
 import { SessionPort } from "./session-port.ts";
 import {
   ACK_FAST,
+  ACK_REPEAT_FOR_MS,
+  ACK_REPEATS,
   type AckProfile,
   DEAD_MS,
   KEEPALIVE_MS,
@@ -86,6 +88,9 @@ export class Session implements HeapMember {
   #port: SessionPort | undefined;
   #queue: SendQueue | undefined;
   #ackDueAt: Ms = NEVER;
+  /** Until then the path counts as lossy, and an ACK is said again: so many times yet. */
+  #repeatUntil = 0;
+  #repeatsLeft = 0;
   #lastSentAt: Ms;
   #lastReceivedAt: Ms;
   #pingAt: Ms;
@@ -287,7 +292,10 @@ export class Session implements HeapMember {
       if (this.#ackDueAt === NEVER) this.#ackDueAt = ms(now + this.#ack.delayMs);
       return false;
     }
-    const isDue = result === 1 || this.#hot.ackPending(this.handle) >= this.#ack.everyPackets;
+    if (result === Received.gap) this.#repeatUntil = now + ACK_REPEAT_FOR_MS;
+    this.#repeatsLeft = now < this.#repeatUntil && !this.isReceiverRepaired ? ACK_REPEATS : 0;
+    const isDue =
+      result === Received.gap || this.#hot.ackPending(this.handle) >= this.#ack.everyPackets;
     if (isDue) this.#ackDueAt = now;
     else if (isControl) this.#ackDueAt = ms(Math.min(this.#ackDueAt, now + ACK_FAST.delayMs));
     else if (this.#ackDueAt === NEVER) this.#ackDueAt = ms(now + this.#ack.delayMs);
@@ -326,7 +334,8 @@ export class Session implements HeapMember {
   /* ---------------------------------------------------------------- sending */
 
   flushAck(now: Ms): void {
-    this.#ackDueAt = NEVER;
+    this.#ackDueAt = this.#repeatsLeft > 0 ? ms(now + this.#ack.delayMs) : NEVER;
+    if (this.#repeatsLeft > 0) this.#repeatsLeft--;
     this.sendUnnumbered(
       now,
       PacketType.ACK,
