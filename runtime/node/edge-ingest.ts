@@ -37,6 +37,8 @@ const RESUME_MS = 10_000;
 const GROUP_WARN_MS = 4000;
 /** Smoothing of the fragment rate, a tick. */
 const FRAGMENTS_GAIN = 0.1;
+/** Under an egress cap rooms from this size on have slots. */
+const SMALL_ROOM_CAPPED = 2;
 
 /** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
 const ENDING_MS = 2000;
@@ -360,7 +362,8 @@ export class EdgeIngest implements IntakeListener {
       ceiling = egress.compensationRate(this.demandBps, demandBps, fragmentBits);
       const planBps = egress.planBps(this.demandBps, demandBps);
       const children = childrenWithin(planBps, receivers.size, bitrateBps, this.#params);
-      this.swarm.setChildrenMax(now, children);
+      /* Every copy that a viewer can spare the edge counts, however few they are. */
+      this.swarm.plan(now, children, SMALL_ROOM_CAPPED);
       this.swarm.mayBurst = !egress.isFull;
     }
     this.compensation.tick(now, everyMs, receivers.size, rate, ceiling);

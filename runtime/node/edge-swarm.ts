@@ -245,10 +245,12 @@ export class EdgeSwarm {
     return this.#slots.filter((slots) => !isRoom(slots)).length * this.#childBps();
   }
 
-  /** C from now on, C as the parameters have it at least. */
-  setChildrenMax(now: Ms, childrenMax: number): void {
-    if (childrenMax === this.#params.childrenMax) return;
-    this.#params = Object.freeze({ ...this.#params, childrenMax });
+  /** The tree is as wide from now on as the edge's egress demands. */
+  plan(now: Ms, childrenMax: number, smallRoom: number): void {
+    const { childrenMax: before } = this.#params;
+    if (childrenMax === before && smallRoom === this.#params.smallRoom) return;
+    this.#params = Object.freeze({ ...this.#params, childrenMax, smallRoom });
+    if (childrenMax === before) return;
     for (const member of this.#list) if (member.slots.size > 0) this.#tellRecruit(now, member);
   }
 

@@ -103,6 +103,7 @@ class Watch {
       ...egressFloor(simulation, this.#begin, end),
       duplicateRatio: round(ratio(duplicates, fresh + duplicates), 5),
       superNodes,
+      joinsRefused: simulation.edgeRefusals.length,
       afterWarmup: figuresOf(simulation, tallies.afterWarmup, this.#warm ?? this.#begin, end),
       series: this.#series.points,
     };

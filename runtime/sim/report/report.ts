@@ -66,6 +66,8 @@ export interface Report extends Figures {
   readonly egressByFloor: number;
   readonly duplicateRatio: number;
   readonly superNodes: number;
+  /** Joins that the edge refused; each refused viewer tries again. */
+  readonly joinsRefused: number;
   readonly afterWarmup: Figures;
   readonly series: readonly SeriesPoint[];
   readonly checks: readonly Check[];

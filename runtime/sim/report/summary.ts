@@ -9,7 +9,8 @@ export function summaryText(report: Report): string {
       `${wallSeconds} s, ${packets} packets (${perPacket} µs each)`,
     ...figureLines("whole run", report),
     ...figureLines("after warm-up", report.afterWarmup),
-    `super nodes ${report.superNodes}, duplicates ${percent(report.duplicateRatio)}`,
+    `super nodes ${report.superNodes}, duplicates ${percent(report.duplicateRatio)}, ` +
+      `joins refused ${report.joinsRefused}`,
     ...checks.map(({ name, ok, detail }) => `${ok ? "ok    " : "FAILED"} ${name}: ${detail}`),
   ];
   return lines.join("\n");

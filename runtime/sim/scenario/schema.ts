@@ -148,7 +148,12 @@ const hostSchema = accessSchema.partial().extend({
   region: name.optional().describe("the first one when left out"),
 });
 
-const edgeSchema = hostSchema.extend({ name });
+const edgeSchema = hostSchema.extend({
+  name,
+  maxEgressShare: positive
+    .optional()
+    .describe("it may send this share of what all viewers want together; not limited without"),
+});
 
 const publisherSchema = hostSchema.extend({
   budgetMs: positive.default(1000).describe("time to live of a frame on its way to the edge"),

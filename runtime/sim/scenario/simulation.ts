@@ -164,6 +164,7 @@ export class Simulation {
         new Edge(env, {
           keyOf: (stream) => (stream === STREAM ? KEY : undefined),
           maxViewers: viewers.count * 2,
+          maxEgressBps: this.#egressCap(spec.maxEgressShare),
           retainMs: 5000,
           groupMsMax: 12_000,
           agent: "sim-edge",
@@ -171,6 +172,14 @@ export class Simulation {
           swarm: this.swarm,
         }),
     });
+  }
+
+  /** The share in bit/s, as an operator would have worked it out from the stream's bitrate. */
+  #egressCap(share: number | undefined): number | undefined {
+    if (share === undefined) return undefined;
+    const { frames, loopMs } = this.#trace;
+    const bytes = frames.reduce((sum, frame) => sum + frame.bytes, 0);
+    return share * this.scenario.viewers.count * ((bytes * 8000) / loopMs);
   }
 
   #addPublisher(): WorldNode<Publisher> {
