@@ -44,7 +44,7 @@ export function uploadLines({ uploadBytesPerSecondMax, metered }: UploadFacts): 
   }
   const cap = Number.isFinite(uploadBytesPerSecondMax)
     ? `at most ${formatBits(uploadBytesPerSecondMax * 8)}/s (--upload-max)`
-    : "what your line can spare, 80 % of it at most (limit it with --upload-max 2M)";
+    : "what your line can spare (limit it with --upload-max 2M)";
   return [
     `Upload: while you watch, your machine feeds other viewers with ${cap}.`,
     `${seen} --consume-only uploads nothing.`,

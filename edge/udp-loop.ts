@@ -8,6 +8,7 @@ import { Edge } from "../runtime/node/edge.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { EdgeHost } from "./host.ts";
+import { Regions } from "./regions.ts";
 import { formatAddress, StartError } from "./start-error.ts";
 
 export interface UdpLoopOptions {
@@ -38,6 +39,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
     kind: config.buffer.hotPath,
     memoryMiB: config.buffer.memoryMib,
   });
+  const regions = new Regions(config.regions);
   const bootEpoch = Math.floor(Date.now() / 1000) >>> 0;
   const edge = new Edge(
     { hot, random: systemRandom, bootEpoch },
@@ -50,6 +52,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
       retainMs: config.buffer.retainMs,
       groupMsMax: config.buffer.groupMsMax,
       agent: options.agent,
+      regionOf: (ip) => regions.regionOf(ip),
     },
   );
   const { onEvent, onError } = options;

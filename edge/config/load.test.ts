@@ -187,3 +187,13 @@ describe("a bad config names file, line, key and what is expected", () => {
     ]);
   });
 });
+
+test("regions are named, numbered by their place, and wrong networks are shown", () => {
+  const text = (cidr: string) =>
+    `[regions.north]\ncidrs = ["${cidr}"]\n[streams."live/*"]\nopen = true\n`;
+  const good = parseConfig(text("192.0.2.0/24"), "edge.toml", {});
+  expect(good).toMatchObject({ config: { regions: [{ name: "north", cidrs: ["192.0.2.0/24"] }] } });
+  const bad = parseConfig(text("192.0.2.0/33"), "edge.toml", {});
+  const expected = 'expected a network like "192.0.2.0/24", found "192.0.2.0/33"';
+  expect(bad).toEqual({ errors: [`edge.toml:2: regions.north.cidrs.0: ${expected}`] });
+});

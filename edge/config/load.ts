@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { explain, keyPath, type Problem } from "./explain.ts";
 import { type RawConfig, type RawStream, schema } from "./schema.ts";
+import type { RegionRule } from "../regions.ts";
 import type { StreamRule } from "./stream-keys.ts";
 import { parseTomlSource } from "./toml-source.ts";
 
@@ -22,6 +23,8 @@ export interface EdgeConfig {
   readonly limits: Section<"limits">;
   readonly buffer: Section<"buffer">;
   readonly log: Section<"log">;
+  /** Numbered by their place, from 1. */
+  readonly regions: readonly RegionRule[];
   /** Keys resolved: no environment, no files any more. */
   readonly streams: readonly StreamRule[];
 }
@@ -136,6 +139,9 @@ function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment
     limits: camelKeys(raw.limits),
     buffer: camelKeys({ ...raw.buffer, ...hotPath }),
     log: camelKeys(raw.log),
+    regions: Object.freeze(
+      Object.entries(raw.regions).map(([name, { cidrs }]) => Object.freeze({ name, cidrs })),
+    ),
     streams: Object.freeze(streams.map((rule) => Object.freeze(rule))),
   });
 }

@@ -3,10 +3,13 @@ import { keyPath } from "./explain.ts";
 import type { EdgeConfig } from "./load.ts";
 
 export function printConfig(config: EdgeConfig): string {
-  const { streams, ...sections } = config;
+  const { streams, regions, ...sections } = config;
   const tables = Object.entries(sections).map(([name, table]) =>
     printTable(name, Object.entries(table)),
   );
+  for (const { name, cidrs } of regions) {
+    tables.push(printTable(keyPath(["regions", name]), [["cidrs", cidrs]]));
+  }
   for (const rule of streams) {
     const who: [string, unknown] = rule.open ? ["open", true] : ["key", "********"];
     const limit: [string, unknown][] =

@@ -4,6 +4,7 @@
  * of docs/CONFIG.md (a test compares them).
  */
 import { z } from "zod";
+import { parseCidr } from "../regions.ts";
 
 /** What a leaf says of itself; errors and docs/CONFIG.md show it. */
 export interface KeyNote {
@@ -278,6 +279,33 @@ const streams = z.record(z.string(), stream).superRefine((value, context) => {
   });
 });
 
+/** Networks of one region at most, and regions (u16 on the wire). */
+const CIDRS_MAX = 100_000;
+const REGIONS_MAX = 65_535;
+
+/** One `[regions."NAME"]` table. */
+const region = z.strictObject({
+  cidrs: z
+    .array(
+      z.string().refine((text) => parseCidr(text) !== undefined, {
+        error: ({ input }) => `expected a network like "192.0.2.0/24", found ${JSON.stringify(input)}`,
+      }),
+    )
+    .min(1)
+    .max(CIDRS_MAX)
+    .meta({
+      type: "list of strings",
+      unit: "–",
+      range: 'networks like "192.0.2.0/24" or "2001:db8::/32"',
+      when: "the region's networks; where several regions match, the longest prefix decides",
+    } satisfies KeyNote),
+});
+
+const regions = z.record(z.string(), region).superRefine((value, context) => {
+  if (Object.keys(value).length <= REGIONS_MAX) return;
+  context.addIssue({ code: "custom", message: `expected at most ${REGIONS_MAX} regions` });
+});
+
 export const schema = z.strictObject({
   udp: udp.prefault({}),
   http: http.prefault({}),
@@ -286,11 +314,22 @@ export const schema = z.strictObject({
   limits: limits.prefault({}),
   buffer: buffer.prefault({}),
   log: log.prefault({}),
+  regions: regions.prefault({}),
   streams: streams.prefault({}),
 });
 
-/** The tables as they stand in the file, by name; `streams` is a table of tables. */
-export const sections = { udp, http, api, rtmp, limits, buffer, log, streams: stream } as const;
+/** The tables as they stand in the file, by name; `streams` and `regions` are tables of tables. */
+export const sections = {
+  udp,
+  http,
+  api,
+  rtmp,
+  limits,
+  buffer,
+  log,
+  regions: region,
+  streams: stream,
+} as const;
 
 export type RawConfig = z.output<typeof schema>;
 export type RawStream = z.output<typeof stream>;
@@ -300,7 +339,7 @@ export function keyNote(path: readonly PropertyKey[]): KeyNote | undefined {
   const section = sections[String(path[0]) as keyof typeof sections];
   if (section === undefined) return undefined;
   const leaf = (section.shape as Record<string, z.ZodType>)[
-    String(path[path[0] === "streams" ? 2 : 1])
+    String(path[path[0] === "streams" || path[0] === "regions" ? 2 : 1])
   ];
   return leaf?.meta() as KeyNote | undefined;
 }
