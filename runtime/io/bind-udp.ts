@@ -7,7 +7,15 @@ export interface BindOptions extends SocketBufferSizes {
   readonly host: string;
   /** 0 = any free one. */
   readonly port: number;
+  /** How to send; `auto` when left out: the shortest way there is. */
+  readonly sendBy?: SendBy;
 }
+
+/**
+ * `segments` = sendmmsg with UDP_SEGMENT, where Linux and Bun have it, `many` = what the runtime itself offers; `auto` =
+ * the former if possible.
+ */
+export type SendBy = "auto" | "segments" | "many";
 
 /** Linux's usual ceilings (`net.core.rmem_max`, 4 MiB): half a second at 64 Mbit/s. */
 export const RECEIVE_BUFFER_BYTES = 4 << 20;
@@ -15,11 +23,12 @@ export const SEND_BUFFER_BYTES = 4 << 20;
 
 /** Rejects with the system's error (address in use, not available here, no permission). */
 export async function bindUdp(
-  options: Pick<BindOptions, "host" | "port"> & Partial<SocketBufferSizes>,
+  options: Pick<BindOptions, "host" | "port" | "sendBy"> & Partial<SocketBufferSizes>,
 ): Promise<UdpSocket> {
   const all: BindOptions = {
     host: options.host,
     port: options.port,
+    sendBy: options.sendBy ?? "auto",
     receiveBufferBytes: options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES,
     sendBufferBytes: options.sendBufferBytes ?? SEND_BUFFER_BYTES,
   };

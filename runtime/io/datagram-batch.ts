@@ -14,14 +14,20 @@ const BATCH_DATAGRAMS = 64;
 
 export class DatagramBatch {
   readonly capacity: number;
-  readonly #bytes: Uint8Array;
+  /** All places, one behind the other. */
+  readonly bytes: Uint8Array;
   readonly #views: Uint8Array[] = [];
   readonly #to: Address[] = [];
   #count = 0;
 
   constructor(capacity = BATCH_DATAGRAMS) {
     this.capacity = capacity;
-    this.#bytes = new Uint8Array(capacity * DATAGRAM_BYTES_MAX);
+    this.bytes = new Uint8Array(capacity * DATAGRAM_BYTES_MAX);
+  }
+
+  /** Where the i-th datagram begins in `bytes`. */
+  placeOf(i: number): number {
+    return i * DATAGRAM_BYTES_MAX;
   }
 
   get count(): number {
@@ -46,14 +52,14 @@ export class DatagramBatch {
     const { headPtr, headLength, slot } = transmit;
     const tail = slot === 0 ? 0 : hot.payloadLength(slot);
     const at = this.#place(transmit.to, headLength + tail);
-    this.#bytes.set(hot.bytes.subarray(headPtr, headPtr + headLength), at);
+    this.bytes.set(hot.bytes.subarray(headPtr, headPtr + headLength), at);
     if (slot === 0) return;
     const ptr = hot.payloadPtr(slot);
-    this.#bytes.set(hot.bytes.subarray(ptr, ptr + tail), at + headLength);
+    this.bytes.set(hot.bytes.subarray(ptr, ptr + tail), at + headLength);
   }
 
   add(to: Address, data: Uint8Array): void {
-    this.#bytes.set(data, this.#place(to, data.length));
+    this.bytes.set(data, this.#place(to, data.length));
   }
 
   clear(): void {
@@ -65,9 +71,9 @@ export class DatagramBatch {
     assert(!this.isFull, "datagram batch: full");
     assert(length <= DATAGRAM_BYTES_MAX, "datagram batch: datagram too long");
     const i = this.#count++;
-    const at = i * DATAGRAM_BYTES_MAX;
+    const at = this.placeOf(i);
     this.#to[i] = to;
-    if (this.#views[i]?.length !== length) this.#views[i] = this.#bytes.subarray(at, at + length);
+    if (this.#views[i]?.length !== length) this.#views[i] = this.bytes.subarray(at, at + length);
     return at;
   }
 }

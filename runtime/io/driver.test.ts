@@ -10,6 +10,7 @@ import { type DatagramHandler, newUdpCounters, type UdpSocket } from "./udp.ts";
 const peer: Address = { family: 4, ip: "192.0.2.1", port: 7 };
 
 class FakeUdp implements UdpSocket {
+  readonly sendsBy = "many";
   readonly localAddress = peer;
   readonly counters = newUdpCounters();
   readonly batches: string[][] = [];

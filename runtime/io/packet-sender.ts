@@ -37,16 +37,17 @@ export class PacketSender {
     return this.#backlog.length;
   }
 
-  send(batch: DatagramBatch): void {
-    let sent = 0;
+  /** Sends the batch's datagrams from the `from`-th on. */
+  send(batch: DatagramBatch, from = 0): void {
+    let sent = from;
     if (this.#backlog.length === 0) {
       const packets = this.#packets;
       packets.length = 0;
-      for (let i = 0; i < batch.count; i++) {
+      for (let i = from; i < batch.count; i++) {
         const to = batch.to(i);
         packets.push(batch.data(i), to.port, to.ip);
       }
-      sent = this.#sendAll(packets);
+      sent += this.#sendAll(packets);
     }
     for (let i = sent; i < batch.count; i++) this.#keep(batch.to(i), batch.data(i));
   }

@@ -17,6 +17,7 @@ import {
   type UdpCounters,
   type UdpSocket,
 } from "./udp.ts";
+import { createGsoSender, type GsoSender } from "./udp-linux-gso.ts";
 
 type BunSocket = Bun.udp.Socket<"uint8array">;
 
@@ -35,8 +36,16 @@ export async function bindBunUdp(options: BindOptions): Promise<UdpSocket> {
     },
   });
   const { fd } = socket as BunSocket & { readonly fd?: number };
-  if (fd !== undefined && fd >= 0) await setSocketBuffers(fd, options);
-  owner = new BunUdp(socket);
+  const hasFd = fd !== undefined && fd >= 0;
+  if (hasFd) await setSocketBuffers(fd, options);
+  const isIpv6 = options.host.includes(":");
+  const wantsSegments = hasFd && options.sendBy !== "many";
+  const segments = wantsSegments ? await createGsoSender(fd, isIpv6) : undefined;
+  if (options.sendBy === "segments" && segments === undefined) {
+    socket.close();
+    throw new Error("sending by segments is not possible here (it needs Linux 4.18 and glibc)");
+  }
+  owner = new BunUdp(socket, segments);
   return owner;
 }
 
@@ -45,18 +54,36 @@ class BunUdp implements UdpSocket {
   readonly counters: UdpCounters = newUdpCounters();
   readonly #socket: BunSocket;
   readonly #sender: PacketSender;
+  readonly #segments: GsoSender | undefined;
   readonly #addresses = new AddressTable();
   #handler: DatagramHandler | undefined;
 
-  constructor(socket: BunSocket) {
+  constructor(socket: BunSocket, segments: GsoSender | undefined) {
     this.#socket = socket;
+    this.#segments = segments;
     this.localAddress = systemAddress(socket.address.address, socket.port);
     this.#sender = new PacketSender(socket, this.counters);
   }
 
+  get sendsBy(): "segments" | "many" {
+    return this.#segments === undefined || this.#segments.isBroken ? "many" : "segments";
+  }
+
   send(batch: DatagramBatch): void {
-    if (!this.#socket.closed) this.#sender.send(batch);
+    if (!this.#socket.closed) {
+      const taken = this.#sendSegments(batch);
+      if (taken < batch.count) this.#sender.send(batch, taken);
+    }
     batch.clear();
+  }
+
+  /** How many datagrams went the short way: none while older ones wait. */
+  #sendSegments(batch: DatagramBatch): number {
+    if (this.#segments === undefined || this.sendsBy === "many" || this.#sender.backlog > 0)
+      return 0;
+    const taken = this.#segments.send(batch);
+    this.counters.datagramsOut += taken;
+    return taken;
   }
 
   onDatagrams(handler: DatagramHandler): void {

@@ -53,6 +53,7 @@ function setBuffers(socket: Socket, options: BindOptions): void {
 class NodeUdp implements UdpSocket {
   readonly localAddress: Address;
   readonly counters: UdpCounters = newUdpCounters();
+  readonly sendsBy = "many";
   readonly #socket: Socket;
   readonly #isV6: boolean;
   readonly #addresses = new AddressTable();

@@ -49,8 +49,11 @@ function batchOf(...datagrams: [Address, string][]): DatagramBatch {
   return batch;
 }
 
+const HAS_SEGMENTS = process.platform === "linux";
+
 const adapters: [string, (options: BindOptions) => Promise<UdpSocket>][] = [
-  ["Bun.udpSocket", bindBunUdp],
+  ["Bun.udpSocket", (options) => bindBunUdp({ ...options, sendBy: "many" })],
+  ["sendmmsg", (options) => bindBunUdp({ ...options, sendBy: HAS_SEGMENTS ? "segments" : "auto" })],
   ["node:dgram", bindNodeUdp],
   ["whatever this runtime has", bindUdp],
 ];

@@ -11,6 +11,8 @@ export interface UdpSocket {
   /** Where it is bound; the port is the true one when 0 was asked for. */
   readonly localAddress: Address;
   readonly counters: UdpCounters;
+  /** How it sends (bind-udp.ts). */
+  readonly sendsBy: "segments" | "many";
   /**
    * Sends the batch's datagrams in order and empties the batch. What the system does not take now
    * is kept, at most `BACKLOG_DATAGRAMS_MAX`, and sent before anything newer once there is room.
