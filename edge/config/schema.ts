@@ -168,7 +168,8 @@ const limits = z.strictObject({
     1_000_000,
     0,
     "Mbit/s",
-    "sent over UDP in all, 0 = not limited; the push tree is planned for 70 % of it, and joins that would need more are refused as overloaded",
+    "sent over UDP in all, 0 = not limited; the push tree is planned for 70 % of it, and joins " +
+      "that would need more are refused as overloaded",
   ),
 });
 

@@ -1,23 +1,35 @@
 /**
- * What an edge gives out on request (docs/SWARM.md, "Census and meter"). Requests draw on one bucket for the edge and one a
- * peer; who finds them empty is told to come back later, each time later. What many miss at once is a hole in the push tree:
- * it is pushed again to the super nodes above those who miss it, which costs a copy each, instead of a copy for each child.
+ * What an edge gives out on request (docs/SWARM.md, "Census and meter"). Requests draw on one
+ * bucket for the edge and one a peer; who finds them empty is told to come back later, each time
+ * later. What many miss at once is a hole in the push tree: it is pushed again to the super nodes
+ * above those who miss it, which costs a copy each, instead of a copy for each child.
  */
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";
 import type { Session } from "../core/session.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
-/** Seconds of its rate that the edge's bucket holds: a super node's death is a burst of requests. */
+/**
+ * Seconds of its rate that the edge's bucket holds: a super node's death is a burst of requests.
+ */
 const BUCKET_SECONDS = 3;
-/** First wait of who was refused, its growth with each further refusal, ms; drawn from half to one and a half of it. */
+/**
+ * First wait of who was refused, its growth with each further refusal, ms; drawn from half to one
+ * and a half of it.
+ */
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 2000;
-/** A super node that the edge has not heard of for so long may be dead: its children are answered themselves, ms. */
+/**
+ * A super node that the edge has not heard of for so long may be dead: its children are answered
+ * themselves, ms.
+ */
 const FEEDER_SILENT_MS = 400;
 /** Fragments that the census knows at a time. */
 const CENSUS_MAX = 4096;
-/** A pushed fragment has this long beyond the round trip to come through before it is asked for again, ms. */
+/**
+ * A pushed fragment has this long beyond the round trip to come through before it is asked for
+ * again, ms.
+ */
 const AGAIN_MS = 60;
 
 export const Judgement = { serve: 0, refuse: 1, wait: 2 } as const;
@@ -39,7 +51,9 @@ interface Missed {
 
 /** What the compensation must know of the push tree, and has done there. */
 export interface PushTree {
-  /** The super node that feeds `child` the sub-stream of this fragment; undefined = the edge itself. */
+  /**
+   * The super node that feeds `child` the sub-stream of this fragment; undefined = the edge itself.
+   */
   feederOf(child: Session, number: number): Session | undefined;
   pushAgain(now: Ms, feeder: Session, number: number): void;
 }
@@ -70,8 +84,9 @@ export class Compensation {
   }
 
   /**
-   * Called with the edge's ticks: refills the bucket by `everyMs`, at the share of what `viewers` want of a stream of
-   * `fragmentsPerSecond`, at most `ceiling` fragments/s; what a single viewer may ask for is always there.
+   * Called with the edge's ticks: refills the bucket by `everyMs`, at the share of what `viewers`
+   * want of a stream of `fragmentsPerSecond`, at most `ceiling` fragments/s; what a single viewer
+   * may ask for is always there.
    */
   tick(
     now: Ms,
@@ -157,8 +172,9 @@ export class Compensation {
   }
 
   /**
-   * Pushes it to the super nodes above those who asked. False when that does not help this asker: the edge feeds it, its
-   * super node may be dead, or has had it already and the asker misses it still.
+   * Pushes it to the super nodes above those who asked. False when that does not help this asker:
+   * the edge feeds it, its super node may be dead, or has had it already and the asker misses it
+   * still.
    */
   #pushAgain(now: Ms, asker: Session, number: number, missed: Missed): boolean {
     const isFirst = missed.feeders === undefined;

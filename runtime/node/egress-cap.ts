@@ -1,6 +1,7 @@
 /**
- * What an edge may send in all, when its operator says so (docs/SWARM.md, "Cap"): the push tree is planned for a part of
- * it, so that deaths and repairs find air. More children a slot come first, then joins are refused; a push never is.
+ * What an edge may send in all, when its operator says so (docs/SWARM.md, "Cap"): the push tree is
+ * planned for a part of it, so that deaths and repairs find air. More children a slot come first,
+ * then joins are refused; a push never is.
  */
 import type { Ms } from "../base/time.ts";
 import { RateMeter } from "./rate-meter.ts";
@@ -36,7 +37,7 @@ export class EgressCap {
     return this.#rateBps;
   }
 
-  /** More is sent than the tree is planned for: nothing is begun that can be left. */
+  /** More is sent than may be: nothing is begun that can be left. */
   get isFull(): boolean {
     return this.#rateBps > this.maxBps;
   }
@@ -47,7 +48,10 @@ export class EgressCap {
     return this.isFull || pushBps + joinBps > this.maxBps * PLAN_SHARE;
   }
 
-  /** bit/s that the push tree of one stream may take, of `demandBps` among `demandBpsAll` on the edge. */
+  /**
+   * bit/s that the push tree of one stream may take, of `demandBps` among `demandBpsAll` on the
+   * edge.
+   */
   planBps(demandBps: number, demandBpsAll: number): number {
     const part = demandBpsAll > 0 ? demandBps / demandBpsAll : 1;
     return this.maxBps * PLAN_SHARE * part;
@@ -60,7 +64,10 @@ export class EgressCap {
   }
 }
 
-/** C with which `viewers` of a stream are fed within `planBps`, as far as there is one; never below the usual. */
+/**
+ * C with which `viewers` of a stream are fed within `planBps`, as far as there is one; never below
+ * the usual.
+ */
 export function childrenWithin(
   planBps: number,
   viewers: number,

@@ -14,6 +14,8 @@ import { summaryText } from "./report/summary.ts";
 import { type Progress, runScenario } from "./run.ts";
 import { loadScenario, ScenarioError, scenarioNames } from "./scenario/load.ts";
 import { type Scenario, scenarioJsonSchema } from "./scenario/schema.ts";
+import { applySettings, type Setting } from "./scenario/settings.ts";
+import { measureCost, writeSweep, writeTable } from "./study/commands.ts";
 import { overheard } from "./training/record.ts";
 import { type OutcomeRecord, traceHeaderLine, traceLine } from "./training/trace.ts";
 
@@ -31,6 +33,11 @@ interface Flags {
   readonly memory?: number;
   readonly quiet?: boolean;
   readonly schema?: boolean;
+  readonly set: readonly Setting[];
+  readonly sweep?: string | true;
+  readonly table?: string;
+  readonly cost?: readonly number[];
+  readonly jobs: number;
 }
 
 const SCORERS = ["mlp", "linear", "rtt", "random"];
@@ -43,14 +50,17 @@ const MEMORY_MIB_SHARED = 48;
 const MEMORY_MIB_PER_VIEWER = 0.1;
 const MEMORY_MIB_MAX = 1024;
 
-process.exitCode = main();
+process.exitCode = await main();
 
-function main(): number {
-  const flags = parseFlags();
+async function main(): Promise<number> {
+  const { flags, args } = parseFlags();
   if (flags.schema === true) {
     process.stdout.write(scenarioJsonSchema());
     return 0;
   }
+  if (flags.table !== undefined) return writeTable(flags.table, args);
+  if (flags.sweep !== undefined) return await writeSweep(flags.sweep, flags);
+  if (flags.cost !== undefined) return await measureCost(flags.cost, flags);
   if (flags.scenario === undefined) {
     console.log(
       `Scenarios:\n${scenarioNames()
@@ -71,7 +81,7 @@ function main(): number {
 
 function run(flags: Flags, nameOrFile: string): number {
   const loaded = loadScenario(nameOrFile);
-  const scenario = override(loaded.scenario, flags);
+  const scenario = applySettings(override(loaded.scenario, flags), flags.set);
   const memoryMiB = flags.memory ?? defaultMemory(scenario);
   const settings = { seed: flags.seed, hotKind: flags.hot, memoryMiB };
   console.error(`sim: ${JSON.stringify({ ...settings, scenario })}`);
@@ -146,7 +156,7 @@ function showProgress(progress: Progress, started: number): void {
   else if (second % 10 === 0 || second === seconds) process.stderr.write(`${line}\n`);
 }
 
-function parseFlags(): Flags {
+function parseFlags(): { readonly flags: Flags; readonly args: readonly string[] } {
   const program = new Command("npm run sim --")
     .description("Runs a world of the simulator with the production publisher, edge and peers.")
     .option("--scenario <name|file>", "one that ships, or a JSON file of your own")
@@ -165,9 +175,40 @@ function parseFlags(): Flags {
     .option("--memory <MiB>", "memory of the hot path", positiveNumber)
     .option("--quiet", "no progress")
     .option("--schema", "only print the JSON Schema of scenarios")
+    .option(
+      "--set <path=number>",
+      "another number in the scenario, e.g. swarm.subStreams=8",
+      collect,
+      [],
+    )
+    .option("--sweep [paths]", "what each constant is worth (docs/SIMULATOR.md)")
+    .option("--table <file>", "a page of results (docs/RESULTS.md) from the reports given")
+    .option(
+      "--cost <counts>",
+      "what a run costs, for so many viewers each, e.g. 100,300,1000",
+      counts,
+    )
+    .option("--jobs <n>", "runs at a time, of --sweep", positiveNumber, 1)
+    .argument("[reports...]", "of --table: JSON files of runs")
     .allowExcessArguments(false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
-  return program.parse(process.argv).opts<Flags>();
+  program.parse(process.argv);
+  const flags = program.opts<Flags>();
+  if (flags.table === undefined && program.args.length > 0) {
+    program.error(`error: unexpected argument "${program.args[0]}"`);
+  }
+  return { flags, args: program.args };
+}
+
+function collect(text: string, before: readonly Setting[]): Setting[] {
+  const [, path, number] = /^([a-zA-Z0-9.]+)=([-+.0-9e]+)$/.exec(text) ?? [];
+  const value = Number(number);
+  if (path !== undefined && Number.isFinite(value)) return [...before, { path, value }];
+  throw new InvalidArgumentError("PATH=NUMBER");
+}
+
+function counts(text: string): number[] {
+  return text.split(",").map(positiveNumber);
 }
 
 function wholeNumber(text: string): number {
