@@ -75,6 +75,7 @@ export class ControlStream {
   /** When the oldest chunk in flight counts as lost by time alone; `timeoutMs` is that of the first try. */
   resendAt(timeoutMs: number): Ms {
     let at: Ms = NEVER;
+    if (this.#inFlight.size === 0) return at;
     for (const chunk of this.#inFlight.values()) at = ms(Math.min(at, dueAt(chunk, timeoutMs)));
     return at;
   }

@@ -101,9 +101,10 @@ export class PlayZones {
    */
   missing(now: Ms, from: number, playoutMs: number, limit: number): readonly MissingRange[] {
     const out: MissingRange[] = [];
+    const holes = this.#index.holes(from, this.#index.frontier(), HOLES_MAX);
+    if (holes === 0) return out;
     const pullFrom = this.pullFromMs(playoutMs);
     const compensateFrom = this.compensateFromMs(playoutMs);
-    const holes = this.#index.holes(from, this.#index.frontier(), HOLES_MAX);
     const { out: words } = this.#index.hot;
     let open:
       | { first: number; count: number; zone: "pull" | "compensate"; deadline: Ms }

@@ -225,16 +225,12 @@ export class Session implements HeapMember {
 
   /** When this session wants `handleTimeout`. */
   nextTimeout(): Ms {
-    return ms(
-      Math.min(
-        this.#ackDueAt,
-        this.#hot.lossDeadline(this.handle),
-        this.#lastSentAt + KEEPALIVE_MS,
-        this.#lastReceivedAt + DEAD_MS,
-        this.#pingAt,
-        this.control?.resendAt(this.srttMs()) ?? NEVER,
-      ),
-    );
+    const lossAt = this.#hot.lossDeadline(this.handle);
+    const aliveAt = Math.min(this.#lastSentAt + KEEPALIVE_MS, this.#lastReceivedAt + DEAD_MS);
+    const at = Math.min(this.#ackDueAt, lossAt, aliveAt, this.#pingAt);
+    const { control } = this;
+    if (control === undefined || control.isSettled) return ms(at);
+    return ms(Math.min(at, control.resendAt(this.srttMs())));
   }
 
   handleTimeout(now: Ms): void {

@@ -40,6 +40,8 @@ export class Uplink {
   readonly #shared = new SharedDelay();
   readonly #rings: readonly Ring<SendQueue>[] = CLASSES.map(() => new Ring<SendQueue>());
   readonly #asleep = new TimerHeap<SendQueue>();
+  /** Places taken in the rings. */
+  #waiting = 0;
   /** Something waits for the uplink's own rate. */
   #isHeldBack = false;
   bytesSent = 0;
@@ -87,6 +89,7 @@ export class Uplink {
   poll(now: Ms): void {
     this.#wake(now);
     this.#isHeldBack = false;
+    if (this.#waiting === 0) return;
     for (const sendClass of CLASSES) {
       if (!this.#drain(now, sendClass)) {
         this.#isHeldBack = true;
@@ -112,6 +115,7 @@ export class Uplink {
     const bit = 1 << sendClass;
     if ((queue.ringBits & bit) !== 0) return;
     queue.ringBits |= bit;
+    this.#waiting++;
     (this.#rings[sendClass] as Ring<SendQueue>).push(queue);
   }
 
@@ -139,6 +143,7 @@ export class Uplink {
     while (ring.length > 0) {
       if (!this.#rate.allows(now)) return false;
       const queue = ring.shift() as SendQueue;
+      this.#waiting--;
       queue.ringBits &= ~(1 << sendClass);
       if (queue.isClosed) continue;
       const again = this.#turn(now, queue, sendClass);

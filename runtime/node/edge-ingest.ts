@@ -326,7 +326,7 @@ export class EdgeIngest implements IntakeListener {
 
   /** `cap`: what the edge may send, and what the viewers of all its streams want, bit/s. */
   tick(now: Ms, everyMs: number, cap?: { readonly egress: EgressCap; readonly demandBps: number }): void {
-    this.outlet.tick(now, everyMs);
+    this.outlet.tick(now);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
     this.#measureFragments(everyMs);
     this.#spend(now, everyMs, cap);

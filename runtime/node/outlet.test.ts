@@ -126,7 +126,7 @@ describe("an outlet", () => {
     expect(pair.b.messages.at(-1)).toMatchObject({ t: "ended" });
     expect(outlet.isEnding).toBe(true);
     expect(pair.a.hot.payloadBytesUsed()).toBeGreaterThan(0);
-    outlet.tick(ms(pair.world.nowMs + 2000), 250);
+    outlet.tick(ms(pair.world.nowMs + 2000));
     expect(outlet.isEnding).toBe(false);
     expect(pair.a.hot.payloadBytesUsed()).toBe(0);
   });

@@ -22,22 +22,7 @@ import { EndingRun } from "./ending-run.ts";
 import { Judgement } from "./compensation.ts";
 import type { EpochSource } from "./intake.ts";
 import { RateMeter } from "./rate-meter.ts";
-
-/** One session's subscription to this stream. */
-export interface Receiver {
-  readonly session: Session;
-  /** Stream index of the current epoch on that session; 0 = none yet. */
-  index: number;
-  /** Sub-streams wanted: bit k of K. */
-  mask: number;
-  k: number;
-  /** Capture → play-out at the receiver, ms. */
-  playoutMs: number;
-  /** Fragments asked for that may still be answered now; refilled with time. */
-  tokens: number;
-  /** Fragments answered a moment ago, and when. */
-  readonly answered: Map<number, Ms>;
-}
+import { PLAYOUT_MS, Receiver } from "./receiver.ts";
 
 export interface SentTotals {
   readonly bytesOut: number;
@@ -48,20 +33,12 @@ export interface SentTotals {
 
 /** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
 const CLOCK_UNKNOWN = 0xffff;
-/** The same fragment asked for again within this is a doubled request. */
-const ANSWERED_MS = 30;
-const ANSWERED_MAX = 256;
 /** Asking again after a wait takes three one-way trips more than the round trip, and this. */
 const WAIT_MARGIN_MS = 120;
-/** Play-out offset assumed before a receiver has told its own. */
-const PLAYOUT_MS = 800;
 /** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
 const START_AGE_MS = 1500;
 /** What a start burst may take before it is pointless. */
 const BURST_MS = 5000;
-/** Fragments a receiver may be compensated at once, and per second. */
-const REQUEST_TOKENS = 512;
-
 /** Who has used them up may ask again after this, ms. */
 const REFUSED_MS = 500;
 
@@ -93,6 +70,8 @@ export class Outlet {
   readonly name: string;
   readonly #hot: HotPath;
   readonly receivers = new Map<Session, Receiver>();
+  /** Those of them that are pushed anything, in their order; undefined = to be picked anew. */
+  #fed: Receiver[] | undefined;
   source: EpochSource | undefined;
   #ending: EndingRun | undefined;
   /** Everything handed to the queues, and the part that was pushed. */
@@ -111,6 +90,10 @@ export class Outlet {
     this.#hot = hot;
     this.name = name;
   }
+
+  readonly #unpick = (): void => {
+    this.#fed = undefined;
+  };
 
   /* ---------------------------------------------------------------- epochs */
 
@@ -154,15 +137,8 @@ export class Outlet {
   /* ---------------------------------------------------------------- receivers */
 
   add(now: Ms, session: Session, wanted: Subscription = EVERYTHING): void {
-    const receiver: Receiver = {
-      session,
-      index: 0,
-      mask: wanted.mask,
-      k: wanted.k,
-      playoutMs: PLAYOUT_MS,
-      tokens: REQUEST_TOKENS,
-      answered: new Map(),
-    };
+    const receiver = new Receiver(session, wanted.mask, wanted.k, this.#unpick);
+    this.#unpick();
     this.receivers.set(session, receiver);
     if (this.source === undefined) return;
     receiver.mask = wanted.burst ?? wanted.mask;
@@ -197,6 +173,7 @@ export class Outlet {
 
   remove(session: Session): boolean {
     if (!this.receivers.delete(session)) return false;
+    this.#unpick();
     addSent(this.#sentBefore, session);
     return true;
   }
@@ -247,7 +224,7 @@ export class Outlet {
     const next = index.next();
     const begin = serialDiff(from, index.oldest()) < 0 ? index.oldest() : from;
     for (let number = begin; serialDiff(next, number) > 0; number = (number + 1) >>> 0) {
-      if (!wants(receiver, number)) continue;
+      if (!receiver.wants(number)) continue;
       this.#enqueue(now, receiver, number, SendClass.burst, Phase.start, ms(now + BURST_MS));
     }
   }
@@ -272,12 +249,14 @@ export class Outlet {
     flags: number,
     bytes: number,
   ): void {
+    this.#fed ??= [...this.receivers.values()].filter(({ mask }) => mask !== 0);
+    if (this.#fed.length === 0) return;
     const source = this.source as EpochSource;
     const captured = source.index.capturedAt(number, now);
     const pushed = withPhase(flags & ~FLAG_RESENT, Phase.push);
     let sent = 0;
-    for (const receiver of this.receivers.values()) {
-      if (receiver.index === 0 || !wants(receiver, number)) continue;
+    for (const receiver of this.#fed) {
+      if (receiver.index === 0 || !receiver.wants(number)) continue;
       receiver.session.queue.enqueueFragment(
         now,
         receiver.index,
@@ -339,17 +318,16 @@ export class Outlet {
     for (const range of request.ranges) {
       for (let i = 0; i < range.count; i++) {
         const number = (range.first + i) >>> 0;
-        if (receiver.tokens < 1) {
+        if (!receiver.takeToken(now)) {
           refused.push({ first: number, count: range.count - i });
           break;
         }
-        receiver.tokens--;
         if (this.#hot.fragmentSlot(index.store, number) === 0) {
           const isGone = serialDiff(number, index.oldest()) < 0;
           append(isGone ? gone : notYet, number);
           continue;
         }
-        if (isDoubled(now, receiver, number)) continue;
+        if (receiver.isDoubled(now, number)) continue;
         const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
         const judged = gate?.judge(now, session, number) ?? Judgement.serve;
         const judgement = this.#canWait(now, session, deadline, judged) ? judged : Judgement.serve;
@@ -399,18 +377,10 @@ export class Outlet {
 
   /* ---------------------------------------------------------------- housekeeping */
 
-  /** Called every `everyMs`. */
-  tick(now: Ms, everyMs: number): void {
+  /** Called now and then. */
+  tick(now: Ms): void {
     this.source?.index.evict(now);
     this.#endEnding(now);
-    this.tickReceivers(everyMs);
-  }
-
-  /** Refills what receivers may ask for. */
-  tickReceivers(everyMs: number): void {
-    for (const receiver of this.receivers.values()) {
-      receiver.tokens = Math.min(REQUEST_TOKENS, receiver.tokens + (REQUEST_TOKENS * everyMs) / 1000);
-    }
   }
 
   sendClocks(now: Ms): void {
@@ -445,26 +415,9 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
   totals.framesDropped += session.queue.segmentsDropped;
 }
 
-function wants(receiver: Receiver, number: number): boolean {
-  return ((receiver.mask >>> (number % receiver.k)) & 1) === 1;
-}
-
 function append(ranges: FragmentRange[], number: number): void {
   const last = ranges[ranges.length - 1];
   if (last === undefined || (last.first + last.count) >>> 0 !== number) {
     ranges.push({ first: number, count: 1 });
   } else ranges[ranges.length - 1] = { first: last.first, count: last.count + 1 };
-}
-
-/** Whether the same was asked for a moment ago: of two requests sent for safety one is answered. */
-function isDoubled(now: Ms, { answered }: Receiver, number: number): boolean {
-  const before = answered.get(number);
-  if (before !== undefined && now - before < ANSWERED_MS) return true;
-  answered.delete(number);
-  for (const [old, at] of answered) {
-    if (answered.size < ANSWERED_MAX && now - at < ANSWERED_MS) break;
-    answered.delete(old);
-  }
-  answered.set(number, now);
-  return false;
 }

@@ -198,13 +198,13 @@ export class Parents {
   /** Looks for parents that have fallen silent while the stream goes on, or never answered. */
   tick(now: Ms): void {
     const { parentDeadMs, parentConnectMs, subStreams } = this.#params;
-    for (const parent of [...this.#parents.values()]) {
+    for (const parent of this.#parents.values()) {
       if (parent.session === undefined) {
         if (now - parent.since > parentConnectMs) this.handleLost(now, parent.key);
         continue;
       }
-      for (let k = 0; k < subStreams; k++) {
-        if (((parent.mask >>> k) & 1) === 0) continue;
+      for (let rest = parent.mask; rest !== 0; rest &= rest - 1) {
+        const k = 31 - Math.clz32(rest & -rest);
         const lag = serialDiff(this.#newestOfAll, this.#newest[k] as number) / subStreams;
         const silentMs = now - (this.#seenAt[k] as Ms);
         if (lag < SILENT_ROUNDS || silentMs < parentDeadMs) continue;

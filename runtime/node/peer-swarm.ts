@@ -182,6 +182,7 @@ export class PeerSwarm implements SessionHost {
 
   nextTimeout(): Ms {
     let next = Math.min(this.#wantAt, this.#reportAt);
+    if (this.#connecting.size === 0) return ms(next);
     for (const connector of this.#connecting.values()) {
       next = Math.min(next, connector.nextTimeout());
     }
@@ -198,9 +199,8 @@ export class PeerSwarm implements SessionHost {
   }
 
   /** Called with the peer's ticks while it plays. */
-  tick(now: Ms, everyMs: number): void {
+  tick(now: Ms): void {
     const playback = this.#playback;
-    this.outlet.tickReceivers(everyMs);
     this.parents.tick(now);
     this.#connectCandidates(now);
     for (const neighbour of this.neighbours.toReplace(now, (each) => this.#isBound(each))) {

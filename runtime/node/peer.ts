@@ -172,7 +172,6 @@ export class Peer implements PeerCommands, SessionHost {
   }
 
   #tick(now: Ms): void {
-    const sinceMs = now - this.#tickAt + TICK_MS;
     this.#tickAt = this.#playbacks.length === 0 ? NEVER : ms(now + TICK_MS);
     const session = this.#upstream?.session;
     const isFeedbackDue = now >= this.#feedbackAt;
@@ -182,7 +181,7 @@ export class Peer implements PeerCommands, SessionHost {
       playback.tick(now);
       if (session !== undefined && isFeedbackDue) playback.sendFeedback(now, session);
     }
-    this.#swarm.tick(now, sinceMs);
+    this.#swarm.tick(now);
   }
 
   /* ---------------------------------------------------------------- session host */
