@@ -88,6 +88,7 @@ export class FlvTap {
 export class Bystander {
   readonly #tap: FlvTap;
   readonly #source: readonly string[];
+  #from = 0;
 
   private constructor(tap: FlvTap, source: readonly string[]) {
     this.#tap = tap;
@@ -99,13 +100,19 @@ export class Bystander {
     return new Bystander(await FlvTap.open(url), source.map(digest));
   }
 
-  /** Where the frames seen so far depart from the file's; undefined when nowhere. Waits for `more` frames first. */
+  /**
+   * Where the frames seen so far depart from the file's; undefined when nowhere. Waits for `more` frames first. A
+   * departure is told once: what comes after it is judged anew.
+   */
   async departure(more: number): Promise<string | undefined> {
     await this.#tap.more(more);
-    const seen = this.#tap.frames.map(digest);
+    const frames = this.#tap.frames;
+    const seen = frames.slice(this.#from).map(digest);
     const start = this.#source.indexOf(seen[0] as string);
     const at = seen.findIndex((one, i) => one !== this.#source[(start + i) % this.#source.length]);
-    if (start < 0) return "the first frame is not the file's";
-    return at < 0 ? undefined : `frame ${at} of ${seen.length}`;
+    if (start >= 0 && at < 0) return undefined;
+    const told = `frame ${this.#from + Math.max(0, at)} of ${frames.length} seen`;
+    this.#from = frames.length;
+    return told;
   }
 }
