@@ -18,8 +18,9 @@ import { Member, nodeKey, type Slot } from "./member.ts";
 import type { Outlet } from "./outlet.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
-/** A holder that loses this many children within a second, or this share of them, counts as gone. */
-const ORPHANS_MAX = 4;
+/** A holder that loses this many children it had within a second, and this share of them, counts as gone. */
+const ORPHANS_MIN = 4;
+const ORPHANS_SHARE = 0.25;
 const ORPHAN_WINDOW_MS = 1000;
 /** What a fragment costs beyond its media: heads, IP and UDP, acknowledgements. */
 const OVERHEAD = 1.08;
@@ -33,6 +34,8 @@ const CEILING_GROWTH = 1.02;
 /** A guest that could not be placed waits this long, doubling with its failures. */
 const RETRY_MS = 250;
 const RETRY_MS_MAX = 10_000;
+/** A slot has this long to find children before it can be called idle. */
+const RELIEF_AGE_MS = 10_000;
 /** Start bursts by the edge: this share of the demand, and this many seconds of media in advance. */
 const BURST_SHARE = 0.02;
 const BURST_SECONDS_MAX = 3000;
@@ -185,12 +188,16 @@ export class EdgeSwarm {
     }
     if (holder === undefined || !isNew) return;
     member.unreachable.add(holder.key);
-    if (!member.reached.has(holder.key)) this.#handleUnreached(now, member, holder);
+    if (!member.reached.has(holder.key)) {
+      this.#handleUnreached(now, member, holder);
+      return;
+    }
     if (now - holder.orphansSince > ORPHAN_WINDOW_MS) {
       holder.orphansSince = now;
       holder.orphans = 0;
     }
-    if (++holder.orphans < ORPHANS_MAX) return;
+    const isGone = ++holder.orphans >= Math.max(ORPHANS_MIN, ORPHANS_SHARE * holder.childCount);
+    if (!isGone) return;
     holder.orphans = 0;
     for (const slot of [...holder.slots.values()]) this.#closeSlot(now, slot);
   }
@@ -303,7 +310,7 @@ export class EdgeSwarm {
       .filter((m) => now - m.joinedAt > 1000 && m.report?.congested === false)
       .map((member) => ({ member, spare: spare(member) }))
       .filter((each) => each.spare >= childrenFirst && each.member.reach > REACH_MIN)
-      .sort((a, b) => b.spare * b.member.reach - a.spare * a.member.reach);
+      .sort((a, b) => worth(b) - worth(a));
     for (const candidate of candidates) {
       while (candidate.spare >= childrenFirst) {
         const k = this.#worst(missing, candidate.member);
@@ -342,6 +349,7 @@ export class EdgeSwarm {
       children: new Set(),
       limit: childrenFirst,
       rampAt: ms(now + rampMs),
+      openedAt: now,
     };
     holder.slots.set(k, slot);
     (this.#slots[k] as Slot[]).push(slot);
@@ -391,7 +399,8 @@ export class EdgeSwarm {
     for (const [k, slots] of this.#slots.entries()) {
       if (slots.length === 0) continue;
       const surplus = this.#supply(k) - this.#demand(k) * slotReliefAbove;
-      const idle = slots.find((slot) => slot.children.size < childrenFirst);
+      const isOld = (slot: Slot) => now - slot.openedAt > RELIEF_AGE_MS;
+      const idle = slots.find((slot) => isOld(slot) && slot.children.size < childrenFirst);
       if (idle === undefined || surplus < idle.limit) continue;
       this.reliefs++;
       this.#closeSlot(now, idle);
@@ -514,6 +523,11 @@ export class EdgeSwarm {
     const member = this.#members.get(session);
     if (member !== undefined) this.#introduce(now, member, Math.min(count, this.#params.candidates));
   }
+}
+
+/** Spare children, more dearly when they can be reached: hard guests have nobody else. */
+function worth({ spare, member }: { spare: number; member: Member }): number {
+  return spare * member.reach * (member.isOpenHolder ? 2 : 1);
 }
 
 function maskOfAll(k: number): number {

@@ -13,6 +13,7 @@ export interface Slot {
   /** Children it may have now; grows while its uplink bears it. */
   limit: number;
   rampAt: Ms;
+  readonly openedAt: Ms;
 }
 
 export class Member {
@@ -96,6 +97,13 @@ export class Member {
   childrenAffordable(params: SwarmParams, childBps: number): number {
     if (this.report === undefined || this.report.consumeOnly || this.report.metered) return 0;
     return Math.floor((this.uplinkBps(params) * params.pushShare) / Math.max(1, childBps));
+  }
+
+  /** Children its slots have. */
+  get childCount(): number {
+    let sum = 0;
+    for (const slot of this.slots.values()) sum += slot.children.size;
+    return sum;
   }
 
   /** Children its slots are good for now. */

@@ -20,7 +20,9 @@ import type { SwarmParams } from "./swarm-params.ts";
 const RANGES_MAX = 48;
 const ASKED_MAX = 2048;
 /** What has not come by this share of the play-out delay is asked for, however late its parent usually is. */
-const LATE_SHARE = 0.4;
+const LATE_SHARE = 0.45;
+/** A pull needs this long before the edge is asked instead. */
+const PULL_MS_MIN = 150;
 /** Holes looked at in one go. */
 const MISSING_MAX = 256;
 /** Between two requests to the edge for the same fragment at least this, beyond the RTT. */
@@ -75,6 +77,7 @@ export class Puller {
     const from = buffer.wantedFrom();
     const missing = this.#missing(playback.hot, intake.index, from);
     const playoutMs = buffer.playoutMs(now);
+    const lateMs = Math.max(playoutMs * LATE_SHARE, buffer.compensateFromMs - PULL_MS_MIN);
     for (let i = 0; i < missing; i++) {
       const number = this.#numbers[i] as number;
       const k = number % this.#params.subStreams;
@@ -82,7 +85,7 @@ export class Puller {
       const parent = parents.parentOf(k);
       /* What the edge pushes, it repairs by itself: that takes its round trip more. */
       const patienceMs = parent === undefined ? (edge?.srttMs() ?? 0) + EDGE_AGAIN_MS : 0;
-      if (ageMs < Math.min(parents.lateAfterMs(k), playoutMs * LATE_SHARE) + patienceMs) continue;
+      if (ageMs < Math.min(parents.lateAfterMs(k), lateMs) + patienceMs) continue;
       /* What has no time left is the lead-in of a start, its sender's to repair, or given up. */
       if (ageMs >= playoutMs) continue;
       this.#pull(now, number, playoutMs - ageMs, parent, byNeighbour);
