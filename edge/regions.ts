@@ -28,7 +28,10 @@ export class Regions {
   }[];
 
   constructor(rules: readonly RegionRule[]) {
-    const tables = new Map<string, { family: number; bits: number; regions: Map<bigint, number> }>();
+    const tables = new Map<
+      string,
+      { family: number; bits: number; regions: Map<bigint, number> }
+    >();
     rules.forEach(({ cidrs }, i) => {
       for (const cidr of cidrs) {
         const prefix = parseCidr(cidr);

@@ -39,4 +39,27 @@ export class Histogram {
     }
     return this.#max;
   }
+
+  /** For another process: bins that are not empty, as [bin, count], with what they leave out. */
+  export(): HistogramParts {
+    const bins: [number, number][] = [];
+    for (const [bin, count] of this.#bins.entries()) if (count > 0) bins.push([bin, count]);
+    return { bins, sum: this.#sum, max: this.#max };
+  }
+
+  /** Adds what another one exported. */
+  merge({ bins, sum, max }: HistogramParts): void {
+    for (const [bin, count] of bins) {
+      this.#bins[bin] = (this.#bins[bin] as number) + count;
+      this.count += count;
+    }
+    this.#sum += sum;
+    this.#max = Math.max(this.#max, max);
+  }
+}
+
+export interface HistogramParts {
+  readonly bins: readonly (readonly [number, number])[];
+  readonly sum: number;
+  readonly max: number;
 }

@@ -375,7 +375,7 @@ function pathKey(from: number, to: number): number {
 }
 
 /** A number in [0, 1) that a pair of hosts always has, whichever sends. */
-function pairShare(a: number, b: number): number {
+export function pairShare(a: number, b: number): number {
   let hash = Math.imul(Math.min(a, b) + 1, 0x9e3779b1) ^ Math.imul(Math.max(a, b) + 1, 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
   hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
