@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   figures: async () => (await import("./figures.ts")).figures,
   hotpath: async () => (await import("./hotpath/bench.ts")).hotpath,
   loss: async () => (await import("./loss/bench.ts")).loss,
+  fanout: async () => (await import("./fanout/bench.ts")).fanout,
 };
 
 process.exitCode = await main(process.argv.slice(2));
