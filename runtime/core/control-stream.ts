@@ -28,12 +28,13 @@ const RESEND_MS_MAX = 2000;
 export class ControlStream {
   /** Waiting to be sent, or to be sent again: lowest offset first. */
   readonly #unsent: Chunk[] = [];
-  readonly #inFlight = new Map<number, Chunk>();
+  /** Made while anything is; so is what lies ahead of a hole: most sessions say little, and seldom. */
+  #inFlight: Map<number, Chunk> | undefined;
   /** Everything before it has arrived. */
   #settledOffset = 0;
   #sendOffset = 0;
   #pendingBytes = 0;
-  readonly #ahead = new Map<number, Uint8Array>();
+  #ahead: Map<number, Uint8Array> | undefined;
   #aheadBytes = 0;
   #receiveOffset = 0;
 
@@ -68,6 +69,7 @@ export class ControlStream {
     const chunk = this.#unsent.shift() as Chunk;
     chunk.sentAt = now;
     chunk.sends++;
+    this.#inFlight ??= new Map();
     this.#inFlight.set(chunk.offset, chunk);
     return chunk;
   }
@@ -75,39 +77,44 @@ export class ControlStream {
   /** When the oldest chunk in flight counts as lost by time alone; `timeoutMs` is that of the first try. */
   resendAt(timeoutMs: number): Ms {
     let at: Ms = NEVER;
-    if (this.#inFlight.size === 0) return at;
+    if (this.#inFlight === undefined) return at;
     for (const chunk of this.#inFlight.values()) at = ms(Math.min(at, dueAt(chunk, timeoutMs)));
     return at;
   }
 
   /** Takes what is due by time to be sent again. */
   handleTimeout(now: Ms, timeoutMs: number): void {
-    for (const chunk of this.#inFlight.values()) {
+    for (const chunk of this.#inFlight?.values() ?? []) {
       if (dueAt(chunk, timeoutMs) <= now) this.handleLost(chunk.offset);
     }
   }
 
   handleAcked(offset: number): void {
-    const chunk = this.#inFlight.get(offset) ?? this.#takeUnsent(offset);
+    const chunk = this.#inFlight?.get(offset) ?? this.#takeUnsent(offset);
     if (chunk === undefined) return; /* acknowledged before, under another packet number */
-    this.#inFlight.delete(offset);
+    this.#settle(offset);
     this.#pendingBytes -= chunk.bytes.length;
     if (offset === this.#settledOffset) this.#settledOffset = this.#lowestPending();
   }
 
   handleLost(offset: number): void {
-    const chunk = this.#inFlight.get(offset);
+    const chunk = this.#inFlight?.get(offset);
     if (chunk === undefined) return;
-    this.#inFlight.delete(offset);
+    this.#settle(offset);
     const at = this.#unsent.findIndex((other) => serialDiff(other.offset, offset) > 0);
     this.#unsent.splice(at < 0 ? this.#unsent.length : at, 0, chunk);
   }
 
   /** The chunk given last could not leave. */
   handleUnsent(offset: number): void {
-    const chunk = this.#inFlight.get(offset);
+    const chunk = this.#inFlight?.get(offset);
     if (chunk !== undefined) chunk.sends--;
     this.handleLost(offset);
+  }
+
+  #settle(offset: number): void {
+    this.#inFlight?.delete(offset);
+    if (this.#inFlight?.size === 0) this.#inFlight = undefined;
   }
 
   #takeUnsent(offset: number): Chunk | undefined {
@@ -117,7 +124,7 @@ export class ControlStream {
 
   #lowestPending(): number {
     let lowest = this.#unsent[0]?.offset ?? this.#sendOffset;
-    for (const offset of this.#inFlight.keys()) {
+    for (const offset of this.#inFlight?.keys() ?? []) {
       if (serialDiff(offset, lowest) < 0) lowest = offset;
     }
     return lowest;
@@ -135,23 +142,25 @@ export class ControlStream {
     this.#receiveOffset = (this.#receiveOffset + fresh.length) >>> 0;
     deliver(fresh);
     for (;;) {
-      const next = this.#ahead.get(this.#receiveOffset);
-      if (next === undefined) return;
-      this.#ahead.delete(this.#receiveOffset);
+      const next = this.#ahead?.get(this.#receiveOffset);
+      if (next === undefined) break;
+      this.#ahead?.delete(this.#receiveOffset);
       this.#aheadBytes -= next.length;
       this.#receiveOffset = (this.#receiveOffset + next.length) >>> 0;
       deliver(next);
     }
+    if (this.#ahead?.size === 0) this.#ahead = undefined;
   }
 
   #keepAhead(offset: number, bytes: Uint8Array, distance: number): void {
-    if (bytes.length === 0 || this.#ahead.has(offset)) return;
+    if (bytes.length === 0 || this.#ahead?.has(offset) === true) return;
     if (distance + bytes.length > CONTROL_RECEIVE_BYTES_MAX) {
       throw new ProtocolViolation("limit", "control stream: more than 64 KiB ahead of a hole");
     }
     if (this.#aheadBytes + bytes.length > CONTROL_RECEIVE_BYTES_MAX) {
       throw new ProtocolViolation("limit", "control stream: more than 64 KiB kept ahead of a hole");
     }
+    this.#ahead ??= new Map();
     this.#ahead.set(offset, bytes.slice());
     this.#aheadBytes += bytes.length;
   }

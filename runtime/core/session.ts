@@ -53,6 +53,7 @@ import {
   type StreamSink,
   type StreamSource,
 } from "./session-types.ts";
+import { StreamTable } from "./stream-table.ts";
 import type { HeapMember } from "./timer-heap.ts";
 
 export * from "./session-types.ts";
@@ -69,9 +70,8 @@ export class Session implements HeapMember {
   readonly since: Ms;
   readonly handle: number;
   readonly clock = new ClockEstimate();
-  readonly sinks = new Map<number, StreamSink>();
-  readonly sources = new Map<number, StreamSource>();
-  readonly remoteClock = new UnwrappedClock();
+  readonly sinks = new StreamTable<StreamSink>();
+  readonly sources = new StreamTable<StreamSource>();
   readonly counters = { bytesIn: 0, bytesOut: 0, packetsLost: 0, packetsResent: 0, spurious: 0 };
   isOpen = true;
   /** Made with the first message that comes or goes. */
@@ -97,6 +97,7 @@ export class Session implements HeapMember {
   #pings = 0;
   #streamIndex = 0;
   #check: AddressCheck | undefined;
+  #remoteClock: UnwrappedClock | undefined;
 
   /** `handle` is an open session of the hot path, owned from now on. See `NodeContext.open`. */
   constructor(
@@ -137,6 +138,12 @@ export class Session implements HeapMember {
   get port(): SessionPort {
     this.#port ??= new SessionPort(this, this.#context);
     return this.#port;
+  }
+
+  /** The other side's clock as its ACKs show it. */
+  get remoteClock(): UnwrappedClock {
+    this.#remoteClock ??= new UnwrappedClock();
+    return this.#remoteClock;
   }
 
   /** Everything sent so far has arrived, or was given up. */

@@ -122,9 +122,11 @@ function nameOf(fields: Fields): string | undefined {
   return textField(fields, "name", STREAM_NAME_CHARACTERS_MAX);
 }
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 /** Puts the control stream's bytes together into messages. */
 export class ControlReader {
-  #pieces: Uint8Array = new Uint8Array(0);
+  #pieces = NOTHING;
 
   /** Bytes waiting for the rest of their message. */
   get unreadBytes(): number {
@@ -153,7 +155,7 @@ export class ControlReader {
       if (message !== undefined) messages.push(message);
       at = end;
     }
-    this.#pieces = all.slice(at);
+    this.#pieces = at === all.length ? NOTHING : all.slice(at);
     return messages;
   }
 }
