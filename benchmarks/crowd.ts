@@ -3,6 +3,7 @@
  * an edge has to bear, without the cost of hundreds of processes. Prints one JSON object a second until it is ended.
  *
  *   bun benchmarks/crowd.ts --to 127.0.0.1:4935 --stream live/demo --viewers 100 [--target-ms 800] [--join-every-ms 0]
+ *     [--upload]      they feed each other; otherwise they consume only
  */
 import { parseArgs } from "node:util";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
@@ -96,6 +97,7 @@ function main(): void {
       viewers: { type: "string", default: "100" },
       "target-ms": { type: "string", default: "800" },
       "join-every-ms": { type: "string", default: "0" },
+      upload: { type: "boolean", default: false },
     },
   });
   const [ip = "", port = ""] = values.to.split(":");
@@ -108,7 +110,7 @@ function main(): void {
     targetMsMin: 300,
     targetMsMax: 1_500,
     strict: false,
-    uploadBytesPerSecondMax: 0,
+    uploadBytesPerSecondMax: values.upload ? Number.POSITIVE_INFINITY : 0,
     agent: "shoal-crowd",
   };
   const viewers: Viewer[] = [];

@@ -48,6 +48,8 @@ describe.skipIf(executablePath === undefined)("the player page in a browser", ()
       expect(time).toBeGreaterThan(0.5);
       expect(await page.locator("#bitrate").textContent()).not.toBe("–");
       expect(await page.locator("#bars").isVisible()).toBe(true);
+      expect(await page.locator("#feeds text").first().textContent()).toContain("edge · 16/16");
+      expect(await page.locator("#feeds-text").textContent()).toContain("100 % from the edge");
       const zones = page.locator("#buffer i");
       const widths = await zones.evaluateAll((parts) => parts.map((part) => part.clientWidth));
       expect(widths.every((width) => width > 0)).toBe(true);

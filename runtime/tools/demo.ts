@@ -14,7 +14,10 @@ import { freePort } from "./free-port.ts";
 const ROOT = join(import.meta.dir, "../..");
 const CLIP = join(ROOT, "runtime/media/assets/demo.flv");
 const STREAM = "live/demo";
-const VIEWERS = 4;
+/** Enough for the edge to recruit super nodes; smaller rooms it feeds itself. */
+const VIEWERS = 8;
+/** So many have a page of their own; the others share one process, to be light on the machine. */
+const PAGES = 2;
 const VIEWERS_MAX = 50;
 /** Everything must run within this, ms. */
 const START_MS_MAX = 20_000;
@@ -26,6 +29,7 @@ interface Ports {
   readonly edgeHttp: number;
   readonly edgeApi: number;
   readonly rtmp: number;
+  /** Of the viewers that have a page. */
   readonly viewers: readonly number[];
 }
 
@@ -74,7 +78,8 @@ async function choosePorts(options: DemoOptions): Promise<Ports> {
   const rtmp = await freePort("tcp", options.rtmp, tcp);
   const edgeHttp = await freePort("tcp", 8080, tcp);
   const edgeApi = await freePort("tcp", 9935, tcp);
-  for (let i = 0; i < options.viewers; i++) viewers.push(await freePort("tcp", options.http, tcp));
+  const pages = Math.min(options.viewers, PAGES);
+  for (let i = 0; i < pages; i++) viewers.push(await freePort("tcp", options.http, tcp));
   return { udp: await freePort("udp", 4935, new Set()), edgeHttp, edgeApi, rtmp, viewers };
 }
 
@@ -128,10 +133,20 @@ class Demo {
       const page = ["--edge-page", `http://127.0.0.1:${ports.edgeHttp}`];
       this.#start(`viewer ${i + 1}`, [...args, ...page], i === 0 ? this.#readFigures : undefined);
     });
+    this.#startCrowd();
     await this.#until(`${this.#pageUrl}api/stats`, (stats) => stats["state"] === "playing");
     if (this.#stopping) return;
     this.#announce();
     setInterval(() => void this.#refresh(), 1_000);
+  }
+
+  /** Viewers that show nothing and feed each other like any. */
+  #startCrowd(): void {
+    const count = this.#options.viewers - this.#ports.viewers.length;
+    if (count <= 0) return;
+    const to = ["--to", `127.0.0.1:${this.#ports.udp}`, "--stream", STREAM, "--upload"];
+    const args = ["--viewers", String(count), "--join-every-ms", "200", "--target-ms", "700"];
+    this.#start("crowd", ["benchmarks/crowd.ts", ...to, ...args]);
   }
 
   async stop(code: number, graceMs: number): Promise<never> {
@@ -196,17 +211,22 @@ class Demo {
   }
 
   #announce(): void {
-    const { edgeHttp, rtmp, viewers } = this.#ports;
+    const { edgeHttp, rtmp, edgeApi, viewers } = this.#ports;
+    const all = this.#options.viewers;
     const rtmpUrl = `rtmp://127.0.0.1:${rtmp}/live`;
     const hasFfmpeg = spawnSync("ffmpeg", ["-version"], { stdio: "ignore" }).status === 0;
     const others = viewers.slice(1).map((port) => `http://127.0.0.1:${port}/`);
     const lines = [
       "",
-      `Shoal is running: an edge, a publisher (a clip played as live), ${viewers.length} viewers.`,
+      `Shoal is running: an edge, a publisher (a clip played as live), ${all} viewers`,
+      all > PAGES
+        ? "that feed each other: the page shows who feeds whom."
+        : "(too few to feed each other; see --viewers).",
       "",
       `  Player page    ${this.#pageUrl}`,
       ...(others.length > 0 ? [`  Other viewers  ${others.join("  ")}`] : []),
       `  Edge's page    http://127.0.0.1:${edgeHttp}/`,
+      `  Edge's figures http://127.0.0.1:${edgeApi}/api/v1/streams`,
       "",
       "Push a stream of your own:",
       `  ffmpeg -re -i FILE -c copy -f flv ${rtmpUrl}/NAME`,

@@ -3,6 +3,7 @@
  * the page is served by an edge there is no peer and no such address; then only what the page
  * measures itself is shown.
  */
+import { drawFeeds, type Feed, layOutFeeds } from "./feeds.ts";
 
 /** What the page reads of `/api/stats`; the rest of it is for programs. */
 export interface PageStats {
@@ -19,6 +20,10 @@ export interface PageStats {
   readonly downloadedBytes: number;
   readonly neighbours: number;
   readonly superNode: boolean;
+  readonly children: number;
+  readonly edgeShare: number;
+  readonly subStreams: number;
+  readonly feeds: readonly Feed[];
   readonly firstFrameMs: number;
   readonly phaseShare: {
     readonly push: number;
@@ -84,6 +89,7 @@ export function showStats(stats: PageStats): void {
   element("bars").hidden = false;
   showBuffer(stats);
   showShares(stats);
+  showFeeds(stats);
   text("details", details(stats));
 }
 
@@ -105,6 +111,17 @@ function showShares(stats: PageStats): void {
   width(bar, "compensation", compensation * 100);
   const percent = [push, pull, compensation].map((share) => `${(share * 100).toFixed(1)} %`);
   element("share-text").textContent = percent.join(" / ");
+}
+
+function showFeeds(stats: PageStats): void {
+  const { feeds, subStreams, edgeShare, children } = stats;
+  const drawing = layOutFeeds(feeds, subStreams);
+  const svg = document.querySelector<SVGSVGElement>("#feeds");
+  if (svg) drawFeeds(svg, drawing);
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+  element("feeds-text").textContent =
+    `${percent(edgeShare)} from the edge, ${percent(1 - edgeShare)} from viewers, ` +
+    `${children} fed by you`;
 }
 
 function width(bar: HTMLElement, zone: string, percent: number): void {
