@@ -5,11 +5,12 @@
  * its way through UDP, IP and routing is paid once for several.
  *
  *   mmsghdr ──► sockaddr: one per address, kept
- *           ──► iovec, iovec, …: one per datagram, at its place in the batch's buffer
+ *           ──► iovec, iovec, …: two per datagram, its head in the batch, its payload in the hot path's memory
  *           ──► cmsg: UDP_SEGMENT and the length of each datagram
  *
  * What the system does not take is left to the socket's ordinary way.
  */
+import type { HotPath } from "../core/hot-path.ts";
 import type { Address } from "../wire/address.ts";
 import { parseIpv4, parseIpv6 } from "../wire/ip-text.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";
@@ -57,6 +58,8 @@ export class GsoSender {
   #controls16 = new Uint16Array(0);
   #messagesAt = 0;
   #iovecsAt = 0;
+  #hot: HotPath | undefined;
+  #memoryAt = 0;
   #batch: DatagramBatch | undefined;
   /** First datagram of each message, and one past the last. */
   #firsts = new Int32Array(0);
@@ -103,7 +106,7 @@ export class GsoSender {
     this.#batch = batch;
     const { capacity } = batch;
     this.#messages = new Uint32Array((capacity * MMSGHDR) / 4);
-    this.#iovecs = new Uint32Array((capacity * IOVEC) / 4);
+    this.#iovecs = new Uint32Array((2 * capacity * IOVEC) / 4);
     this.#controls = new Uint32Array((capacity * CMSG) / 4);
     this.#controls16 = new Uint16Array(this.#controls.buffer);
     this.#firsts = new Int32Array(capacity + 1);
@@ -112,7 +115,7 @@ export class GsoSender {
     this.#iovecsAt = this.#addressOf(this.#iovecs);
     const controlsAt = this.#addressOf(this.#controls);
     for (let i = 0; i < capacity; i++) {
-      putPointer(this.#iovecs, (i * IOVEC) / 4, bytesAt + batch.placeOf(i));
+      putPointer(this.#iovecs, (2 * i * IOVEC) / 4, bytesAt + batch.placeOf(i));
       const message = (i * MMSGHDR) / 4;
       this.#messages[message + 2] = this.#isIpv6 ? 28 : 16;
       putPointer(this.#messages, message + 8, controlsAt + i * CMSG);
@@ -125,23 +128,23 @@ export class GsoSender {
 
   /** Fills the tables; returns how many messages the batch makes, up to the first datagram that can't go this way. */
   #lay(batch: DatagramBatch): number {
-    const iovecs = this.#iovecs;
+    this.#findMemory(batch);
     let message = 0;
     let i = 0;
     while (i < batch.count) {
       const to = batch.to(i);
       const slot = this.#slots.get(to) ?? this.#addSlot(to);
       if (slot < 0) break;
-      const length = batch.data(i).length;
+      const length = batch.length(i);
       const first = i;
       let bytes = 0;
       let next = length;
       do {
-        iovecs[(i * IOVEC) / 4 + 2] = next;
+        this.#layParts(batch, i);
         bytes += next;
         i++;
         if (next < length || i === batch.count || batch.to(i) !== to) break;
-        next = batch.data(i).length;
+        next = batch.length(i);
       } while (next <= length && i - first < SEGMENTS_MAX && bytes + next <= MESSAGE_BYTES_MAX);
       this.#layMessage(message, first, i - first, slot, length);
       this.#firsts[message++] = first;
@@ -150,11 +153,27 @@ export class GsoSender {
     return message;
   }
 
+  #layParts(batch: DatagramBatch, i: number): void {
+    const iovecs = this.#iovecs;
+    const at = (2 * i * IOVEC) / 4;
+    const body = batch.bodyLength(i);
+    iovecs[at + 2] = batch.headLength(i);
+    iovecs[at + 6] = body;
+    if (body > 0) putPointer(iovecs, at + 4, this.#memoryAt + batch.bodyPtr(i));
+  }
+
+  /** Where the payloads' memory lies in this process: looked up once, as it never moves. */
+  #findMemory({ hot }: DatagramBatch): void {
+    if (hot === undefined || hot === this.#hot) return;
+    this.#hot = hot;
+    this.#memoryAt = this.#addressOf(hot.bytes);
+  }
+
   #layMessage(message: number, first: number, count: number, slot: number, length: number): void {
     const at = (message * MMSGHDR) / 4;
     putPointer(this.#messages, at, this.#sockaddrsAt + slot * SOCKADDR);
-    putPointer(this.#messages, at + 4, this.#iovecsAt + first * IOVEC);
-    this.#messages[at + 6] = count;
+    putPointer(this.#messages, at + 4, this.#iovecsAt + 2 * first * IOVEC);
+    this.#messages[at + 6] = 2 * count;
     this.#messages[at + 10] = count > 1 ? CMSG : 0;
     this.#controls16[(message * CMSG) / 2 + 8] = length;
   }
