@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   hotpath: async () => (await import("./hotpath/bench.ts")).hotpath,
   loss: async () => (await import("./loss/bench.ts")).loss,
   fanout: async () => (await import("./fanout/bench.ts")).fanout,
+  overload: async () => (await import("./overload/bench.ts")).overload,
 };
 
 process.exitCode = await main(process.argv.slice(2));
