@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { buildPage } from "../runtime/tools/build-page.ts";
 import "../runtime/media/page/page-figures.ts";
 import { CLIP, TestPrograms } from "./testing/programs.ts";
 
+const ROOT = join(import.meta.dir, "..");
 const SLOW_MS = 60_000;
 const executablePath = Bun.which("chromium") ?? Bun.which("google-chrome") ?? undefined;
 const programs = new TestPrograms();
@@ -55,6 +57,29 @@ describe.skipIf(executablePath === undefined)("the player page in a browser", ()
       expect(widths.every((width) => width > 0)).toBe(true);
       expect(coloursOf(await page.locator("video").screenshot())).toBeGreaterThan(50);
       await page.close();
+    },
+    SLOW_MS,
+  );
+
+  test(
+    "draws who feeds whom once viewers feed each other",
+    async () => {
+      const { page, port } = await open("clip");
+      const to = ["--to", `127.0.0.1:${port}`, "--stream", "live/clip"];
+      const crowd = Bun.spawn(
+        [process.execPath, "benchmarks/crowd.ts", ...to, "--viewers", "7", "--upload"],
+        { cwd: ROOT, stdout: "ignore", stderr: "ignore" },
+      );
+      try {
+        await page.waitForSelector("#feeds path.parent, #feeds path.child", { state: "attached" });
+        const stats = await page.evaluate(() => window.shoalStats.stats);
+        const fed = stats?.feeds.filter(({ role }) => role === "parent" || role === "child") ?? [];
+        expect(fed.length).toBeGreaterThan(0);
+        await page.close();
+      } finally {
+        crowd.kill();
+        await crowd.exited;
+      }
     },
     SLOW_MS,
   );

@@ -64,6 +64,9 @@ export function reportOf(
   };
 }
 
+/** Later than this at p99 the machine itself is what was measured, ms. */
+const LATE_MS_P99 = 20;
+
 /** For people; with the simulator's run of the same world beside it when there is one. */
 export function reportLines(report: RealReport, simulated: Report | undefined): string[] {
   const { machine, faults } = report;
@@ -76,6 +79,9 @@ export function reportLines(report: RealReport, simulated: Report | undefined): 
       `duplicates ${percent(report.duplicateRatio)}, at most ${report.neighboursMax} neighbours`,
     `edge ${percent(machine.edgeCpuShare)} of a core, viewers ${percent(machine.workersCpuShare)}; ` +
       `datagrams handled ${lateMs.p50} ms late (p99 ${lateMs.p99}, max ${lateMs.max})`,
+    ...(lateMs.p99 > LATE_MS_P99
+      ? ["The machine was too slow or too busy for this run: these are not the swarm's figures."]
+      : []),
     ...faults.map((fault) => `FAULT ${fault}`),
   ];
 }
