@@ -199,7 +199,8 @@ export class Workload {
 
   #release(): number {
     const slots = this.#slots;
-    for (let i = 0; i < slots.length; i++) this.#hot.payloadRelease(slots[i] as number);
+    const hot = this.#hot;
+    for (let i = 0; i < slots.length; i++) hot.payloadRelease(slots[i] as number);
     return 0;
   }
 
