@@ -1,6 +1,6 @@
 /**
- * What the viewers carry of one stream, for whoever runs the edge: super nodes as they come and go, and the edge's egress
- * against what its viewers need.
+ * What the viewers carry of one stream, for whoever runs the edge: super nodes as they come and go,
+ * and the edge's egress against what its viewers need.
  */
 import type { Ms } from "../base/time.ts";
 import type { Session } from "../core/session.ts";
