@@ -22,6 +22,11 @@ export class Backlog {
   videoBytes = 0;
   otherBytes = 0;
   segmentsDropped = 0;
+  /**
+   * The receiver gets only sub-streams from here, and the rest, and the repair of what is lost here, from others: then each
+   * fragment counts by itself. Whole streams are thinned by whole frames, and what needs them.
+   */
+  takesParts = false;
   readonly #port: SendPort;
   readonly #pool: RunPool;
   #streams: OutgoingStream[] = [];
@@ -55,6 +60,7 @@ export class Backlog {
 
   /** Files a run at the end of its list. The caller sheds and tells what is gone. */
   add(now: Ms, run: Run): void {
+    run.standsAlone = this.takesParts || run.priority < Priority.key;
     const list = this.#homeOf(run);
     this.#count(run, run.bytesLeft);
     if (list === this.video) {
@@ -72,7 +78,7 @@ export class Backlog {
   #homeOf(run: Run): Run[] {
     if (run.sendClass === SendClass.pull) return this.pull;
     if (run.sendClass === SendClass.burst) return this.burst;
-    return run.priority < Priority.key ? this.vital : this.video;
+    return run.standsAlone ? this.vital : this.video;
   }
 
   /** The next fragment of the list's first run was sent or given up. */
@@ -135,7 +141,7 @@ export class Backlog {
 
   #count(run: Run, bytes: number): void {
     if (run.sendClass !== SendClass.push) this.otherBytes += bytes;
-    else if (run.priority < Priority.key) this.vitalBytes += bytes;
+    else if (run.standsAlone) this.vitalBytes += bytes;
     else this.videoBytes += bytes;
   }
 

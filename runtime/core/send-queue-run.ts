@@ -37,6 +37,8 @@ export class Run {
   /** UDP payload bytes still to be sent. */
   bytesLeft = 0;
   hasBegun = false;
+  /** Neither shed nor dropped for the sake of others: set when it is filed. */
+  standsAlone = false;
   /** Marked by shedding; the queue sweeps it out. */
   isDoomed = false;
 

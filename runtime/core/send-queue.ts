@@ -45,6 +45,13 @@ export class SendQueue {
   sharedInterval = -1;
   sharedAt = 0;
   isClosed = false;
+  /**
+   * One of many thin sessions of a peer: what it sends and hears is too little to learn a rate from, the node's uplink
+   * alone is (DESIGN §4).
+   */
+  isThin = false;
+  /** See `Backlog.takesParts`. */
+  takesParts = false;
 
   readonly port: SendPort;
   readonly #uplink: Uplink;
@@ -126,7 +133,8 @@ export class SendQueue {
     this.#backlog ??= new Backlog(this.port, this.#uplink.runs);
     const backlog = this.#backlog;
     const stream = backlog.streamOf(run.stream);
-    const isOrphan = stream.isOrphan(run);
+    backlog.takesParts = this.takesParts;
+    const isOrphan = !this.takesParts && stream.isOrphan(run);
     backlog.add(now, run);
     if (sendClass === SendClass.push && (isOrphan || this.#isBehind(now, deadlineMs))) {
       this.#shed(now);
@@ -250,7 +258,7 @@ export class SendQueue {
       if (at === NEVER) return NEVER;
     }
     const rate = this.path.rate;
-    if (!rate.allows(now) && rate.nextAt > at) at = rate.nextAt;
+    if (!this.isThin && !rate.allows(now) && rate.nextAt > at) at = rate.nextAt;
     return ms(Math.max(at, this.#fullUntil));
   }
 

@@ -37,7 +37,7 @@ import { type HotPath, MAX_ACK_BYTES, Received, Status } from "./hot-path.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SessionControl } from "./session-control.ts";
-import { AddressCheck, isSame, UnwrappedClock } from "./session-path.ts";
+import { AddressCheck, isSame, nextPingAt, UnwrappedClock } from "./session-path.ts";
 import { SessionPort } from "./session-port.ts";
 import {
   ACK_FAST,
@@ -47,7 +47,6 @@ import {
   DEAD_MS,
   KEEPALIVE_MS,
   PacketKind,
-  PING_START_MS,
   type SessionHost,
   type SessionIds,
   type StreamSink,
@@ -130,7 +129,10 @@ export class Session implements HeapMember {
 
   /** Media out; made on first use. */
   get queue(): SendQueue {
-    this.#queue ??= new SendQueue(this.port, this.#context.uplink);
+    if (this.#queue === undefined) {
+      this.#queue = new SendQueue(this.port, this.#context.uplink);
+      this.#queue.isThin = this.isReceiverRepaired;
+    }
     return this.#queue;
   }
 
@@ -149,7 +151,7 @@ export class Session implements HeapMember {
   /** Everything sent so far has arrived, or was given up. */
   get isSettled(): boolean {
     const isControlIn = this.control?.isSettled !== false && this.#queue?.isIdle !== false;
-    return isControlIn && this.#hot.packetsInFlight(this.handle) === 0;
+    return this.isOpen && isControlIn && this.#hot.packetsInFlight(this.handle) === 0;
   }
 
   get lastReceivedAt(): Ms {
@@ -263,11 +265,9 @@ export class Session implements HeapMember {
 
   #ping(now: Ms): void {
     const isSettled = this.#ack.repairs === "receiver" && this.clock.ready;
-    const startAt = isSettled ? undefined : PING_START_MS[this.#pings + 1];
-    this.#pings++;
-    this.#pingAt = ms(startAt === undefined ? now + this.#ack.pingMs : this.since + startAt);
-    if (this.#pingAt <= now) this.#pingAt = ms(now + this.#ack.pingMs);
-    const number = this.#pings;
+    const number = ++this.#pings;
+    const { pingMs } = this.#ack;
+    this.#pingAt = nextPingAt(now, this.since, isSettled ? Number.NaN : number, pingMs);
     this.sendUnnumbered(now, PacketType.PING, (buf, at) =>
       encodePing(buf, at, number, toClockUnits(now)),
     );

@@ -39,6 +39,9 @@ const RELIEF_AGE_MS = 10_000;
 /** Start bursts by the edge: this share of the demand, and this many seconds of media in advance. */
 const BURST_SHARE = 0.02;
 const BURST_SECONDS_MAX = 3000;
+/** Mean wait of a join that was refused for want of egress, and smoothing of how many wait, a recruiting. */
+const WAIT_MS = 2000;
+const WAITING_GAIN = 0.3;
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
 
 export class EdgeSwarm {
@@ -56,6 +59,8 @@ export class EdgeSwarm {
   #burstDebt = 0;
   /** Under an egress cap that is reached, start bursts are left to the parents. */
   mayBurst = true;
+  #turnedAway = 0;
+  #waiting = 0;
   reliefs = 0;
   recruits = 0;
 
@@ -267,6 +272,7 @@ export class EdgeSwarm {
   tick(now: Ms): void {
     if (now < this.#recruitAt) return;
     this.#recruitAt = ms(now + this.#params.recruitMs);
+    this.#countWaiting();
     if (this.#list.length >= this.#params.smallRoom) this.#recruit(now);
     this.#placeDirect(now);
     this.#relieve(now);
@@ -277,9 +283,22 @@ export class EdgeSwarm {
     return (this.#outlet.bitrateBps * OVERHEAD) / this.#params.subStreams;
   }
 
-  /** Members that need sub-stream k from somebody, holders of its slots not counted. */
+  /** Who needs sub-stream k from somebody, members and those turned away; holders of its slots not counted. */
   #demand(k: number): number {
-    return this.#list.length - (this.#slots[k] as Slot[]).length;
+    const waiting = Math.min(this.#waiting, this.#list.length);
+    return this.#list.length + waiting - (this.#slots[k] as Slot[]).length;
+  }
+
+  /** A join was refused for want of egress: slots are wanted for those who wait. */
+  handleTurnedAway(): void {
+    this.#turnedAway++;
+  }
+
+  /** Each of those who wait tries again every two seconds or so. */
+  #countWaiting(): void {
+    const tries = (this.#turnedAway * WAIT_MS) / this.#params.recruitMs;
+    this.#turnedAway = 0;
+    this.#waiting += (tries - this.#waiting) * WAITING_GAIN;
   }
 
   /** Children the slots of k will be good for once ramped. */

@@ -167,6 +167,7 @@ export class Edge implements EdgeCommands, SessionHost {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
     if (this.#isEgressShortFor(stream)) {
+      this.#ingest(stream).swarm.handleTurnedAway();
       const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
       return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
     }

@@ -206,6 +206,13 @@ export class Outlet {
     return { index, name, id, epoch, first, next: source.index.next() };
   }
 
+  /** Waiting to be sent to all receivers. */
+  get queuedBytes(): number {
+    let sum = 0;
+    for (const { session } of this.receivers.values()) sum += session.queue.queuedBytes;
+    return sum;
+  }
+
   /** What a session about to stand can be told in its ACCEPT: data may then follow in the same flight. */
   describeFirst(now: Ms): StreamInfo | undefined {
     return this.source === undefined ? undefined : this.describe(now, FIRST_INDEX);
@@ -257,6 +264,7 @@ export class Outlet {
     let sent = 0;
     for (const receiver of this.#fed) {
       if (receiver.index === 0 || !receiver.wants(number)) continue;
+      receiver.session.queue.takesParts = !isWhole(receiver);
       receiver.session.queue.enqueueFragment(
         now,
         receiver.index,
@@ -420,4 +428,9 @@ function append(ranges: FragmentRange[], number: number): void {
   if (last === undefined || (last.first + last.count) >>> 0 !== number) {
     ranges.push({ first: number, count: 1 });
   } else ranges[ranges.length - 1] = { first: last.first, count: last.count + 1 };
+}
+
+/** All sub-streams of the stream are pushed to it from here. */
+function isWhole(receiver: Receiver): boolean {
+  return receiver.mask === (receiver.k === 32 ? 0xffff_ffff : 2 ** receiver.k - 1);
 }

@@ -13,11 +13,13 @@ export function peerReport(
   options: PeerOptions,
   params: SwarmParams,
   outlet: Outlet,
+  backlogMs: number,
 ): ReportPacket {
   const { uplink } = context;
   const consumeOnly = options.uploadBytesPerSecondMax === 0;
   const metered = options.metered === true;
-  const queueMs = uplink.queueMs;
+  /* What waits in the network and, since the Uplink paces, what waits here. */
+  const queueMs = uplink.queueMs + backlogMs;
   const uploadBps = outlet.meter.bytesPerSecond(now) * 8;
   const cap = options.uploadBytesPerSecondMax * 8;
   const seen = uplink.isLimited ? uplink.rateBps : 0;

@@ -35,6 +35,8 @@ const CONNECT_ATTEMPTS = 3;
 const WANT_MS = 3000;
 /** What the start burst is about to bring is not asked for. */
 const START_GRACE_MS = 400;
+/** How often a super node looks at what waits for its uplink. */
+const BACKLOG_MS = 100;
 /** Parents hear of our play point this often: it moves slowly. */
 const FEEDBACK_MS = 2000;
 
@@ -54,6 +56,8 @@ export class PeerSwarm implements SessionHost {
   #edge: Session | undefined;
   #carried = 0;
   #childrenMax = 0;
+  #backlogMs = 0;
+  #backlogAt: Ms = ms(Number.NEGATIVE_INFINITY);
   #begunAt: Ms = NEVER;
   #wantAt: Ms = NEVER;
   #reportAt: Ms = NEVER;
@@ -198,9 +202,19 @@ export class PeerSwarm implements SessionHost {
     if (now >= this.#wantAt) this.#wantPeers(now);
   }
 
+  /** How long what waits for the uplink will take, smoothed over about a second. */
+  #noteBacklog(now: Ms): void {
+    if (now < this.#backlogAt) return;
+    this.#backlogAt = ms(now + BACKLOG_MS);
+    const { uplink } = this.#context;
+    const queuedMs = uplink.isLimited ? (this.outlet.queuedBytes * 8000) / uplink.rateBps : 0;
+    this.#backlogMs += (queuedMs - this.#backlogMs) / 8;
+  }
+
   /** Called with the peer's ticks while it plays. */
   tick(now: Ms): void {
     const playback = this.#playback;
+    if (this.isSuperNode) this.#noteBacklog(now);
     this.parents.tick(now);
     this.#connectCandidates(now);
     for (const neighbour of this.neighbours.toReplace(now, (each) => this.#isBound(each))) {
@@ -219,7 +233,7 @@ export class PeerSwarm implements SessionHost {
     this.#reportAt = ms(now + this.params.reportMs);
     const edge = this.#edge;
     if (edge === undefined || !this.#isWelcome) return;
-    edge.sendReport(now, peerReport(now, this.#context, this.#options, this.params, this.outlet));
+    edge.sendReport(now, peerReport(now, this.#context, this.#options, this.params, this.outlet, this.#backlogMs));
   }
 
   #wantPeers(now: Ms): void {

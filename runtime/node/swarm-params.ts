@@ -70,7 +70,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     slotHeadroom: 1.1,
     slotReliefAbove: 1.25,
     recruitMs: 500,
-    uplinkGuessBps: 2_000_000,
+    uplinkGuessBps: 1_200_000,
     congestedQueueMs: 120,
     smallRoom: 6,
     neighboursMax: 40,
