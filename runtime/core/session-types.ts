@@ -19,6 +19,8 @@ export interface AckProfile {
   readonly everyPackets: number;
   /** Between two pings once the clock is known. */
   readonly pingMs: number;
+  /** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
+  readonly keepaliveMs: number;
   /**
    * Who repairs pushed fragments: the sender by its ACKs, or the receiver by asking (among peers, where a sender has a
    * packet each 120 ms and the receiver sees the gap in all its sub-streams together long before an ACK could tell).
@@ -29,20 +31,20 @@ export const ACK_FAST: AckProfile = {
   delayMs: 10,
   everyPackets: 8,
   pingMs: 2000,
+  keepaliveMs: 1000,
   repairs: "sender",
 };
 export const ACK_PEER: AckProfile = {
   delayMs: 500,
   everyPackets: 32,
   pingMs: 8000,
+  keepaliveMs: 1400,
   repairs: "receiver",
 };
 
 /** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
 export const ACK_REPEAT_FOR_MS = 1000;
 export const ACK_REPEATS = 1;
-/** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
-export const KEEPALIVE_MS = 1000;
 /** Nothing heard for this long: the other side is gone. */
 export const DEAD_MS = 3000;
 /** First pings come in quick succession, so that the clock is known before the first frame is due. */

@@ -45,7 +45,6 @@ import {
   ACK_REPEATS,
   type AckProfile,
   DEAD_MS,
-  KEEPALIVE_MS,
   PacketKind,
   type SessionHost,
   type SessionIds,
@@ -235,7 +234,7 @@ export class Session implements HeapMember {
   /** When this session wants `handleTimeout`. */
   nextTimeout(): Ms {
     const lossAt = this.#hot.lossDeadline(this.handle);
-    const aliveAt = Math.min(this.#lastSentAt + KEEPALIVE_MS, this.#lastReceivedAt + DEAD_MS);
+    const aliveAt = Math.min(this.#lastSentAt + this.#ack.keepaliveMs, this.#lastReceivedAt + DEAD_MS);
     const at = Math.min(this.#ackDueAt, lossAt, aliveAt, this.#pingAt);
     const { control } = this;
     if (control === undefined || control.isSettled) return ms(at);
@@ -250,7 +249,7 @@ export class Session implements HeapMember {
     if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
     if (!this.isOpen) return;
     if (now >= this.#ackDueAt) this.flushAck(now);
-    if (now >= this.#pingAt || now >= this.#lastSentAt + KEEPALIVE_MS) this.#ping(now);
+    if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.#ping(now);
     this.control?.handleTimeout(now, this.srttMs());
   }
 
