@@ -32,9 +32,9 @@ const ROWS_MAX = 8;
 const ROW_HEIGHT = 24;
 const HEIGHT_MIN = 72;
 const THICKNESS_MAX = 14;
-const WIDTH = 640;
+const WIDTH = 900;
 /** Where lines begin and end, left to right. */
-const X = { label: 0, source: 190, me: 300, meEnd: 340, child: 450 } as const;
+const X = { label: 0, source: 240, me: 420, meEnd: 460, child: 640 } as const;
 
 export function layOutFeeds(feeds: readonly Feed[], subStreams: number): FeedDrawing {
   const sources = feeds.filter(({ role }) => role === "edge" || role === "parent");
