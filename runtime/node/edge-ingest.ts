@@ -19,7 +19,7 @@ import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
 import { Compensation } from "./compensation.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
 import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
-import { childrenWithin, type EgressCap } from "./egress-cap.ts";
+import { type EgressCap, paramsWithin } from "./egress-cap.ts";
 import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
@@ -37,8 +37,6 @@ const RESUME_MS = 10_000;
 const GROUP_WARN_MS = 4000;
 /** Smoothing of the fragment rate, a tick. */
 const FRAGMENTS_GAIN = 0.1;
-/** Under an egress cap rooms from this size on have slots. */
-const SMALL_ROOM_CAPPED = 2;
 
 /** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
 const ENDING_MS = 2000;
@@ -361,9 +359,8 @@ export class EdgeIngest implements IntakeListener {
       const fragmentBits = bitrateBps / Math.max(1, rate);
       ceiling = egress.compensationRate(this.demandBps, demandBps, fragmentBits);
       const planBps = egress.planBps(this.demandBps, demandBps);
-      const children = childrenWithin(planBps, receivers.size, bitrateBps, this.#params);
-      /* Every copy that a viewer can spare the edge counts, however few they are. */
-      this.swarm.plan(now, children, SMALL_ROOM_CAPPED);
+      const params = paramsWithin(planBps, receivers.size, bitrateBps, this.#params);
+      this.swarm.plan(now, params, planBps);
       this.swarm.mayBurst = !egress.isFull;
     }
     this.compensation.tick(now, everyMs, receivers.size, rate, ceiling);

@@ -59,6 +59,7 @@ export class EdgeSwarm {
   #burstDebt = 0;
   /** Under an egress cap that is reached, start bursts are left to the parents. */
   mayBurst = true;
+  #pushBpsMax = Number.POSITIVE_INFINITY;
   #turnedAway = 0;
   #waiting = 0;
   reliefs = 0;
@@ -257,12 +258,12 @@ export class EdgeSwarm {
     return this.#slots.filter((slots) => !isRoom(slots)).length * this.#childBps();
   }
 
-  /** The tree is as wide from now on as the edge's egress demands. */
-  plan(now: Ms, childrenMax: number, smallRoom: number): void {
-    const { childrenMax: before } = this.#params;
-    if (childrenMax === before && smallRoom === this.#params.smallRoom) return;
-    this.#params = Object.freeze({ ...this.#params, childrenMax, smallRoom });
-    if (childrenMax === before) return;
+  /** From now on the tree is built to `params`, within `pushBpsMax` of pushes by the edge. */
+  plan(now: Ms, params: SwarmParams, pushBpsMax: number): void {
+    const isWider = params.childrenMax !== this.#params.childrenMax;
+    this.#params = params;
+    this.#pushBpsMax = pushBpsMax;
+    if (!isWider) return;
     for (const member of this.#list) if (member.slots.size > 0) this.#tellRecruit(now, member);
   }
 
@@ -353,8 +354,11 @@ export class EdgeSwarm {
   /** The worst-covered sub-stream that the member does not carry yet, or −1. */
   #worst(missing: readonly number[], member: Member): number {
     let worst = -1;
+    const isTight = this.pushBps >= this.#pushBpsMax;
     for (let k = 0; k < missing.length; k++) {
       if ((missing[k] as number) <= 0 || member.slots.has(k)) continue;
+      /* Who is pushed to by the edge already costs nothing more as a super node. */
+      if (isTight && this.#direct[k]?.has(member) !== true) continue;
       if (worst < 0 || (missing[k] as number) > (missing[worst] as number)) worst = k;
     }
     return worst;

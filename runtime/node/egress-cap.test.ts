@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ms } from "../base/time.ts";
-import { childrenWithin, EgressCap } from "./egress-cap.ts";
+import { EgressCap, paramsWithin } from "./egress-cap.ts";
 import { SWARM_PARAMS } from "./swarm-params.ts";
 
 const MBPS = 1_000_000;
@@ -21,11 +21,12 @@ describe("an edge's egress cap", () => {
     expect(other.isFull).toBe(true);
   });
 
-  test("lets viewers in up to the plan, and those who cost nothing always", () => {
+  test("lets viewers in up to the plan", () => {
     const cap = new EgressCap(10 * MBPS);
     expect(cap.isShortFor(1 * MBPS, 5 * MBPS)).toBe(false);
     expect(cap.isShortFor(1 * MBPS, 6.5 * MBPS)).toBe(true);
-    expect(cap.isShortFor(0, 20 * MBPS)).toBe(false);
+    expect(cap.isShortFor(0, 6.9 * MBPS)).toBe(false);
+    expect(cap.isShortFor(0, 20 * MBPS)).toBe(true);
   });
 
   test("divides the plan among streams by their demand", () => {
@@ -37,10 +38,15 @@ describe("an edge's egress cap", () => {
 
   test("asks for more children a slot the tighter it is, within reason", () => {
     const bitrate = 0.8 * MBPS;
-    const children = (planBps: number) => childrenWithin(planBps, 1000, bitrate, SWARM_PARAMS);
+    const children = (planBps: number, bps = bitrate) =>
+      paramsWithin(planBps, 1000, bps, SWARM_PARAMS).childrenMax;
     expect(children(800 * MBPS)).toBe(SWARM_PARAMS.childrenMax);
     expect(children(17 * MBPS)).toBe(66);
     expect(children(1 * MBPS)).toBe(120);
-    expect(childrenWithin(MBPS, 1000, 0, SWARM_PARAMS)).toBe(SWARM_PARAMS.childrenMax);
+    expect(children(MBPS, 0)).toBe(SWARM_PARAMS.childrenMax);
+  });
+
+  test("lets small rooms carry themselves", () => {
+    expect(paramsWithin(MBPS, 3, 0.8 * MBPS, SWARM_PARAMS).smallRoom).toBe(2);
   });
 });

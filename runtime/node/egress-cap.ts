@@ -12,6 +12,9 @@ const PLAN_SHARE = 0.7;
 const COMPENSATION_SHARE = 0.15;
 /** More children than this no slot gets: the last one would wait too long for each fragment. */
 const CHILDREN_CEILING = 120;
+/** Rooms from this size on have slots, and unproven uplinks count this many times the usual guess. */
+const SMALL_ROOM = 2;
+const UPLINK_HOPE = 2;
 /** What a fragment costs beyond its media: heads, IP and UDP, acknowledgements. */
 const OVERHEAD = 1.08;
 
@@ -44,7 +47,6 @@ export class EgressCap {
 
   /** Whether a viewer that costs `joinBps` is one too many beside `pushBps` of pushes. */
   isShortFor(joinBps: number, pushBps: number): boolean {
-    if (joinBps === 0) return false;
     return this.isFull || pushBps + joinBps > this.maxBps * PLAN_SHARE;
   }
 
@@ -65,17 +67,22 @@ export class EgressCap {
 }
 
 /**
- * C with which `viewers` of a stream are fed within `planBps`, as far as there is one; never below
- * the usual.
+ * How the tree is built when `viewers` of a stream are to be fed within `planBps`: as many children
+ * a slot as that takes, within reason and never fewer than usual; small rooms too have slots; and
+ * uplinks not yet seen at work are thought larger, since the edge cannot stand in meanwhile.
  */
-export function childrenWithin(
+export function paramsWithin(
   planBps: number,
   viewers: number,
   bitrateBps: number,
   params: SwarmParams,
-): number {
-  if (bitrateBps <= 0) return params.childrenMax;
-  const slots = Math.max(1, Math.floor(planBps / (bitrateBps * OVERHEAD)));
-  const needed = Math.ceil((viewers * params.slotReliefAbove) / slots);
-  return Math.max(params.childrenMax, Math.min(CHILDREN_CEILING, needed));
+): SwarmParams {
+  const slots = Math.max(1, Math.floor(planBps / Math.max(1, bitrateBps * OVERHEAD)));
+  const needed = bitrateBps > 0 ? Math.ceil((viewers * params.slotReliefAbove) / slots) : 0;
+  return {
+    ...params,
+    childrenMax: Math.max(params.childrenMax, Math.min(CHILDREN_CEILING, needed)),
+    smallRoom: Math.min(params.smallRoom, SMALL_ROOM),
+    uplinkGuessBps: params.uplinkGuessBps * UPLINK_HOPE,
+  };
 }

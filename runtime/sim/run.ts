@@ -51,7 +51,7 @@ class Watch {
   #begin: Snapshot;
   #warm: Snapshot | undefined;
   #payloadBytesMax = 0;
-  /** Feeds looked at, once a second, and those of them that come by way of two peers. */
+  /** Feeds looked at, once a second after warm-up, and those of them that come by way of two peers. */
   #feeds = 0;
   #tooDeep = 0;
 
@@ -139,8 +139,10 @@ class Watch {
     const used = simulation.hot.payloadBytesUsed();
     this.#payloadBytesMax = Math.max(this.#payloadBytesMax, used);
     const { feeds, tooDeep } = simulation.tree.depth(simulation.world.nowMs, simulation.edge.id);
-    this.#feeds += feeds;
-    this.#tooDeep += tooDeep;
+    if (this.#warm !== undefined) {
+      this.#feeds += feeds;
+      this.#tooDeep += tooDeep;
+    }
     const point = this.#series.take();
     this.#options.onProgress?.({
       second: point.second,
