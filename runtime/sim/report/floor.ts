@@ -1,8 +1,8 @@
 /**
  * What the edge must send at the very least in a given world: the viewers' demand with its headers
  * and repairs, less all that their uplinks could carry if each gave the 80 % it may and not a byte
- * were misplaced. Where uplinks abound it is 0; the cost of the push tree itself (a copy for each
- * super node) is not in it.
+ * were misplaced; and, however large their uplinks, a copy for each super node of a tree of two
+ * layers whose every slot has all the children it may.
  */
 import type { Simulation } from "../scenario/simulation.ts";
 import { ratio, round } from "./report.ts";
@@ -33,7 +33,8 @@ export function egressFloor(
     supply += presentMs * bytes * UPLINK_SHARE_MAX;
   }
   const needed = (demand * (1 + OVERHEAD)) / (1 - lossShare);
-  const floor = ratio(Math.max(0, needed - supply), demand);
+  const tree = needed / (1 + simulation.swarm.childrenMax);
+  const floor = ratio(Math.max(tree, needed - supply), demand);
   const egress = ratio(until.edgeToPeers - from.edgeToPeers, tallies.whole.demandBytes);
   return { egressFloorRatio: round(floor, 5), egressByFloor: round(ratio(egress, floor), 3) };
 }

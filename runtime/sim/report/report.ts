@@ -58,10 +58,7 @@ export interface Report extends Figures {
   readonly virtualSeconds: number;
   readonly wallSeconds: number;
   readonly packets: number;
-  /**
-   * What the edge must send at least, given its viewers' uplinks, by demand; and the egress by that
-   * (0: no floor).
-   */
+  /** What the edge must send at least, given its viewers' uplinks, by demand; the egress by that. */
   readonly egressFloorRatio: number;
   readonly egressByFloor: number;
   readonly duplicateRatio: number;
