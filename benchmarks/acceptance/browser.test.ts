@@ -1,4 +1,7 @@
-/** A real browser on the page of a real peer: the picture of an encoder's stream moves, within a second of its capture. */
+/**
+ * A real browser on the page of a real peer: the picture of an encoder's stream moves, within a
+ * second of its capture.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Browser, chromium } from "playwright-core";
 import { buildPage } from "../../runtime/tools/build-page.ts";

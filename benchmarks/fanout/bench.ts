@@ -1,8 +1,8 @@
 /**
- * `fanout`: what one core of an edge sends. The edge's production path from its send queues to the socket, ACKs taken in
- * and losses repeated, against the bare system calls with the same datagrams in the same run. CPU time of the sending
- * process is what counts (user and system, garbage collection included), so neither the receivers nor other programs on
- * the machine are in it: Gbit/s per core is Gbit per CPU second.
+ * `fanout`: what one core of an edge sends. The edge's production path from its send queues to the socket, ACKs taken
+ * in and losses repeated, against the bare system calls with the same datagrams in the same run. CPU time of the
+ * sending process is what counts (user and system, garbage collection included), so neither the receivers nor other
+ * programs on the machine are in it: Gbit/s per core is Gbit per CPU second.
  */
 import type { Bench, BenchValues } from "../lib/bench.ts";
 import { interleave, runScript } from "../lib/child.ts";

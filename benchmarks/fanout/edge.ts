@@ -1,7 +1,8 @@
 /**
  * One sending subject of the `fanout` bench in a process of its own:
- * `edge.ts SUBJECT RECEIVERS FPS BYTES SECONDS PORTS`. `shoal` is the production path from the send queues to the socket;
- * `bare` the same datagrams, made beforehand, through the same system calls. Prints what it cost as a line of JSON.
+ * `edge.ts SUBJECT RECEIVERS FPS BYTES SECONDS PORTS`. `shoal` is the production path from the send queues to the
+ * socket; `bare` the same datagrams, made beforehand, through the same system calls. Prints what it cost as a line of
+ * JSON.
  */
 import { Prng } from "../../runtime/base/prng.ts";
 import { bindUdp } from "../../runtime/io/bind-udp.ts";

@@ -1,7 +1,7 @@
 /**
- * The receivers of the `fanout` bench, as little of them as will do: sockets that drain, note the packet numbers of each
- * session and acknowledge as a viewer's session does. `sink.ts SOCKETS RECEIVERS LOSS` prints its ports as JSON, then on
- * SIGTERM what came. A share of packets is taken for lost, so that the edge has to repeat them.
+ * The receivers of the `fanout` bench, as little of them as will do: sockets that drain, note the packet numbers of
+ * each session and acknowledge as a viewer's session does. `sink.ts SOCKETS RECEIVERS LOSS` prints its ports as JSON,
+ * then on SIGTERM what came. A share of packets is taken for lost, so that the edge has to repeat them.
  */
 import { Prng } from "../../runtime/base/prng.ts";
 import { bindUdp } from "../../runtime/io/bind-udp.ts";

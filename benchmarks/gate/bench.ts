@@ -9,7 +9,10 @@ import { type Check, commitName, machineName, type Report } from "../lib/report.
 import { runLoss } from "../loss/bench.ts";
 import { runOverload } from "../overload/bench.ts";
 
-/** Time of an operation / the same in C, as measured for docs/PERFORMANCE.md (without loss), and how much worse it may be. */
+/**
+ * Time of an operation / the same in C, as measured for docs/PERFORMANCE.md (without loss), and
+ * how much worse it may be.
+ */
 const TIMES_OF_C: Readonly<Record<string, number>> = {
   ackBuild: 1.9,
   ackParse: 1.6,

@@ -1,7 +1,7 @@
 /**
- * One subject of the `hotpath` bench in a process of its own: `child.ts SUBJECT ROUNDS WARMUP LOSSY PRESSURE`. Prints as
- * `reference.c` does. With pressure, what a busy program leaves behind is made between the phases: objects that die at
- * once and some that live a while, so that the garbage collector has work.
+ * One subject of the `hotpath` bench in a process of its own: `child.ts SUBJECT ROUNDS WARMUP LOSSY PRESSURE`. Prints
+ * as `reference.c` does. With pressure, what a busy program leaves behind is made between the phases: objects that
+ * die at once and some that live a while, so that the garbage collector has work.
  */
 import type { HotPathOptions } from "../../runtime/wasm/create.ts";
 import { createHotPath } from "../../runtime/wasm/create.ts";

@@ -1,4 +1,7 @@
-/** What a benchmark is to `npm run bench`: a name, a line of text, options of its own, and a run that gives a report. */
+/**
+ * What a benchmark is to `npm run bench`: a name, a line of text, options of its own, and a run
+ * that gives a report.
+ */
 import type { Report } from "./report.ts";
 
 export interface BenchOption {

@@ -1,6 +1,6 @@
 /**
- * Fresh processes for subjects that are compared: no just-in-time compiler, heap or cache of one subject meets another's.
- * A child prints one line of JSON as its last; whatever it says before goes to our standard error.
+ * Fresh processes for subjects that are compared: no just-in-time compiler, heap or cache of one subject meets
+ * another's. A child prints one line of JSON as its last; whatever it says before goes to our standard error.
  */
 import { join } from "node:path";
 import { alternating } from "./order.ts";

@@ -1,8 +1,8 @@
 /**
  * The best that repeating lost packets can do, as a Monte Carlo of one frame at a time: the receiver sees a loss by any
- * later packet that was sent together with it and arrived, else 5 ms after it was due; it reports at once and again each
- * 10 ms, and reports are lost as packets are; what is reported is sent again at once, under a new number. Nothing else
- * delays anything, nothing is sent without need.
+ * later packet that was sent together with it and arrived, else 5 ms after it was due; it reports at once and again
+ * each 10 ms, and reports are lost as packets are; what is reported is sent again at once, under a new number.
+ * Nothing else delays anything, nothing is sent without need.
  *
  * `copies` of a packet go out in the last round that can meet the deadline, as the wire's rule has it; 1 = plain.
  */

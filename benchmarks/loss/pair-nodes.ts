@@ -1,7 +1,7 @@
 /**
- * Two nodes around one session, without handshake or roles: the production Session, SendQueue, Uplink and hot path, as a
- * publisher and its edge have them. The sender pushes frames of whole fragments; the receiver acknowledges as on a
- * high-rate path and writes down what came when.
+ * Two nodes around one session, without handshake or roles: the production Session, SendQueue, Uplink and hot path,
+ * as a publisher and its edge have them. The sender pushes frames of whole fragments; the receiver acknowledges as on
+ * a high-rate path and writes down what came when.
  */
 import { assert } from "../../runtime/base/assert.ts";
 import { type Ms, ms } from "../../runtime/base/time.ts";

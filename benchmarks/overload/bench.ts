@@ -1,7 +1,7 @@
 /**
  * `overload`: too much video for the link, in virtual time: the production queue, uplink and shipped hot path over a
- * bottleneck with a tail-drop queue (runtime/core/testing). What counts is a frame on time with all it refers to. Beside
- * it a link that changes its rate, and a TCP flow (CUBIC, RFC 9438) that shares it.
+ * bottleneck with a tail-drop queue (runtime/core/testing). What counts is a frame on time with all it refers to.
+ * Beside it a link that changes its rate, and a TCP flow (CUBIC, RFC 9438) that shares it.
  */
 import type { Link, VirtualClock } from "../../runtime/core/testing/bottleneck.ts";
 import {

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { RegionRule } from "../regions.ts";
 import { explain, keyPath, type Problem } from "./explain.ts";
 import { type RawConfig, type RawStream, schema } from "./schema.ts";
-import type { RegionRule } from "../regions.ts";
 import type { StreamRule } from "./stream-keys.ts";
 import { parseTomlSource } from "./toml-source.ts";
 

@@ -289,7 +289,8 @@ const region = z.strictObject({
   cidrs: z
     .array(
       z.string().refine((text) => parseCidr(text) !== undefined, {
-        error: ({ input }) => `expected a network like "192.0.2.0/24", found ${JSON.stringify(input)}`,
+        error: ({ input }) =>
+          `expected a network like "192.0.2.0/24", found ${JSON.stringify(input)}`,
       }),
     )
     .min(1)

@@ -78,7 +78,12 @@ export class Connector {
   handleTimeout(now: Ms): void {
     if (this.#isDone || now < this.#retryAt) return;
     if (this.#attempts === (this.#options.attemptsMax ?? ATTEMPTS_MAX)) {
-      this.#finish(now, { type: "refused", code: CloseCode.timeout, reason: "no answer", retryMs: RETRY_MS_FIRST });
+      this.#finish(now, {
+        type: "refused",
+        code: CloseCode.timeout,
+        reason: "no answer",
+        retryMs: RETRY_MS_FIRST,
+      });
       return;
     }
     this.#attempts++;

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolViolation } from "../base/errors.ts";
-import { ms } from "../base/time.ts";
 import { Prng } from "../base/prng.ts";
+import { ms } from "../base/time.ts";
 import {
   CONTROL_CHUNK_BYTES,
   CONTROL_RECEIVE_BYTES_MAX,

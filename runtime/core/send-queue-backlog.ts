@@ -23,8 +23,8 @@ export class Backlog {
   otherBytes = 0;
   segmentsDropped = 0;
   /**
-   * The receiver gets only sub-streams from here, and the rest, and the repair of what is lost here, from others: then each
-   * fragment counts by itself. Whole streams are thinned by whole frames, and what needs them.
+   * The receiver gets only sub-streams from here, and the rest, and the repair of what is lost here, from others:
+   * then each fragment counts by itself. Whole streams are thinned by whole frames, and what needs them.
    */
   takesParts = false;
   readonly #port: SendPort;

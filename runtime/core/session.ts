@@ -36,13 +36,11 @@ import { ClockEstimate } from "./clock-estimate.ts";
 import { type HotPath, MAX_ACK_BYTES, Received, Status } from "./hot-path.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SendQueue } from "./send-queue.ts";
+import { AckTiming } from "./session-ack.ts";
 import { SessionControl } from "./session-control.ts";
 import { AddressCheck, isSame, nextPingAt, UnwrappedClock } from "./session-path.ts";
 import { SessionPort } from "./session-port.ts";
 import {
-  ACK_FAST,
-  ACK_REPEAT_FOR_MS,
-  ACK_REPEATS,
   type AckProfile,
   DEAD_MS,
   PacketKind,
@@ -85,10 +83,7 @@ export class Session implements HeapMember {
   readonly #ack: AckProfile;
   #port: SessionPort | undefined;
   #queue: SendQueue | undefined;
-  #ackDueAt: Ms = NEVER;
-  /** Until then the path counts as lossy, and an ACK is said again: so many times yet. */
-  #repeatUntil = 0;
-  #repeatsLeft = 0;
+  readonly #ackTiming: AckTiming;
   #lastSentAt: Ms;
   #lastReceivedAt: Ms;
   #pingAt: Ms;
@@ -114,6 +109,7 @@ export class Session implements HeapMember {
     this.address = address;
     this.since = now;
     this.#ack = ack;
+    this.#ackTiming = new AckTiming(ack);
     this.#lastSentAt = now;
     this.#lastReceivedAt = now;
     this.#pingAt = now;
@@ -234,8 +230,11 @@ export class Session implements HeapMember {
   /** When this session wants `handleTimeout`. */
   nextTimeout(): Ms {
     const lossAt = this.#hot.lossDeadline(this.handle);
-    const aliveAt = Math.min(this.#lastSentAt + this.#ack.keepaliveMs, this.#lastReceivedAt + DEAD_MS);
-    const at = Math.min(this.#ackDueAt, lossAt, aliveAt, this.#pingAt);
+    const aliveAt = Math.min(
+      this.#lastSentAt + this.#ack.keepaliveMs,
+      this.#lastReceivedAt + DEAD_MS,
+    );
+    const at = Math.min(this.#ackTiming.dueAt, lossAt, aliveAt, this.#pingAt);
     const { control } = this;
     if (control === undefined || control.isSettled) return ms(at);
     return ms(Math.min(at, control.resendAt(this.srttMs())));
@@ -248,7 +247,7 @@ export class Session implements HeapMember {
     }
     if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
     if (!this.isOpen) return;
-    if (now >= this.#ackDueAt) this.flushAck(now);
+    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
     if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.#ping(now);
     this.control?.handleTimeout(now, this.srttMs());
   }
@@ -290,17 +289,11 @@ export class Session implements HeapMember {
   handleNumbered(now: Ms, number16: number, isControl = false): boolean {
     const result = this.#hot.packetReceived(this.handle, now, number16);
     if (result === Status.duplicate || result === Status.old) {
-      /* Its ACK may have been lost: say again what is here, soon. */
-      if (this.#ackDueAt === NEVER) this.#ackDueAt = ms(now + this.#ack.delayMs);
+      this.#ackTiming.handleOld(now);
       return false;
     }
-    if (result === Received.gap) this.#repeatUntil = now + ACK_REPEAT_FOR_MS;
-    this.#repeatsLeft = now < this.#repeatUntil && !this.isReceiverRepaired ? ACK_REPEATS : 0;
-    const isDue =
-      result === Received.gap || this.#hot.ackPending(this.handle) >= this.#ack.everyPackets;
-    if (isDue) this.#ackDueAt = now;
-    else if (isControl) this.#ackDueAt = ms(Math.min(this.#ackDueAt, now + ACK_FAST.delayMs));
-    else if (this.#ackDueAt === NEVER) this.#ackDueAt = ms(now + this.#ack.delayMs);
+    const pending = this.#hot.ackPending(this.handle);
+    this.#ackTiming.handleFresh(now, result === Received.gap, pending, isControl);
     return true;
   }
 
@@ -336,8 +329,7 @@ export class Session implements HeapMember {
   /* ---------------------------------------------------------------- sending */
 
   flushAck(now: Ms): void {
-    this.#ackDueAt = this.#repeatsLeft > 0 ? ms(now + this.#ack.delayMs) : NEVER;
-    if (this.#repeatsLeft > 0) this.#repeatsLeft--;
+    this.#ackTiming.handleSent(now);
     this.sendUnnumbered(
       now,
       PacketType.ACK,
@@ -348,7 +340,7 @@ export class Session implements HeapMember {
 
   /** Sends what the last input made due: called once at its end. */
   flush(now: Ms): void {
-    if (now >= this.#ackDueAt) this.flushAck(now);
+    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
     this.control?.flush(now);
   }
 

@@ -12,8 +12,8 @@ export interface BindOptions extends SocketBufferSizes {
 }
 
 /**
- * `segments` = sendmmsg with UDP_SEGMENT, where Linux and Bun have it, `many` = what the runtime itself offers; `auto` =
- * the former if possible.
+ * `segments` = sendmmsg with UDP_SEGMENT, where Linux and Bun have it, `many` = what the runtime itself offers;
+ * `auto` = the former if possible.
  */
 export type SendBy = "auto" | "segments" | "many";
 

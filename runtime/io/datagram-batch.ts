@@ -1,8 +1,8 @@
 /**
  * Datagrams on their way to the system. Heads are copied into fixed places, because the node's arena starts over before
  * the batch leaves; a payload stays where it is, held by a reference, for a system call to gather it from there, and is
- * copied behind its head only for a socket that wants the bytes in one piece. Places and their views are reused; a batch
- * in steady use allocates nothing.
+ * copied behind its head only for a socket that wants the bytes in one piece. Places and their views are reused; a
+ * batch in steady use allocates nothing.
  *
  *   bytes:  | head, payload if asked for (1,472 B) | head … |        hot path's memory:  … | payload | …
  */

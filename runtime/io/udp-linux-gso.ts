@@ -1,8 +1,8 @@
 /**
- * Linux's short way out for datagrams: `sendmmsg` with UDP_SEGMENT (udp(7)), called through FFI on the socket's own file
- * descriptor. Datagrams that follow each other in a batch to one address, all as long as the first but the last, are
- * handed over as one message and cut apart at the bottom of the stack, or by the network card: what a packet costs on
- * its way through UDP, IP and routing is paid once for several.
+ * Linux's short way out for datagrams: `sendmmsg` with UDP_SEGMENT (udp(7)), called through FFI on the socket's own
+ * file descriptor. Datagrams that follow each other in a batch to one address, all as long as the first but the last,
+ * are handed over as one message and cut apart at the bottom of the stack, or by the network card: what a packet
+ * costs on its way through UDP, IP and routing is paid once for several.
  *
  *   mmsghdr ──► sockaddr: one per address, kept
  *           ──► iovec, iovec, …: two per datagram, its head in the batch, its payload in the hot path's memory

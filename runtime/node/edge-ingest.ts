@@ -20,14 +20,14 @@ import { Compensation } from "./compensation.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
 import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
 import { type EgressCap, paramsWithin } from "./egress-cap.ts";
-import { Outlet } from "./outlet.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
 import type { NodeEnvironment } from "./node.ts";
+import { Outlet } from "./outlet.ts";
 import { OwnStream } from "./own-stream.ts";
 import { RateMeter } from "./rate-meter.ts";
-import type { SwarmParams } from "./swarm-params.ts";
 import { streamIdOf } from "./stream-id.ts";
+import type { SwarmParams } from "./swarm-params.ts";
 
 /** A publisher silent for this long is taken for dead when another proves the key. */
 const SILENT_MS = 1000;
@@ -323,7 +323,11 @@ export class EdgeIngest implements IntakeListener {
   }
 
   /** `cap`: what the edge may send, and what the viewers of all its streams want, bit/s. */
-  tick(now: Ms, everyMs: number, cap?: { readonly egress: EgressCap; readonly demandBps: number }): void {
+  tick(
+    now: Ms,
+    everyMs: number,
+    cap?: { readonly egress: EgressCap; readonly demandBps: number },
+  ): void {
     this.outlet.tick(now);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
     this.#measureFragments(everyMs);

@@ -8,7 +8,13 @@ import type { Outlet } from "./outlet.ts";
 
 function world() {
   const outlet = { name: "live/x", bytesIn: 0, receivers: new Map(), sentBytes: 0 };
-  const swarm = { superNodeCount: 0, slotCount: 3, recruits: 4, reliefs: 1, sessions: [] as Session[] };
+  const swarm = {
+    superNodeCount: 0,
+    slotCount: 3,
+    recruits: 4,
+    reliefs: 1,
+    sessions: [] as Session[],
+  };
   const events: EdgeEvent[] = [];
   const figures = new EdgeSwarmFigures(
     Object.assign(swarm, { superNodes: () => swarm.sessions }) as unknown as EdgeSwarm,

@@ -173,7 +173,8 @@ export class EdgeSwarm {
       slot.limit = Math.max(1, Math.floor(slot.limit * 0.7));
       this.#shrink(now, slot);
     } else if (slot.children.size >= slot.limit * 0.8 && slot.limit < childrenMax) {
-      const room = member.childrenAffordable(this.#params, this.#childBps()) - member.childrenPromised();
+      const room =
+        member.childrenAffordable(this.#params, this.#childBps()) - member.childrenPromised();
       const grown = Math.min(slot.limit * 2, slot.limit + Math.max(0, room), childrenMax);
       slot.limit = Math.max(slot.limit, childrenFirst, grown);
     }
@@ -544,7 +545,8 @@ export class EdgeSwarm {
   /** A member has too few neighbours, or wants better ones. */
   handleWantPeers(now: Ms, session: Session, count: number): void {
     const member = this.#members.get(session);
-    if (member !== undefined) this.#introduce(now, member, Math.min(count, this.#params.candidates));
+    if (member !== undefined)
+      this.#introduce(now, member, Math.min(count, this.#params.candidates));
   }
 }
 

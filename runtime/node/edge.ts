@@ -207,7 +207,10 @@ export class Edge implements EdgeCommands, SessionHost {
     const ingest = this.#ingests.get(stream);
     if (egress === undefined || ingest === undefined) return false;
     const { joinBps } = ingest.swarm;
-    return egress.isShortFor(joinBps, this.#sum(({ swarm }) => swarm.pushBps));
+    return egress.isShortFor(
+      joinBps,
+      this.#sum(({ swarm }) => swarm.pushBps),
+    );
   }
 
   /** Whether a publisher of `stream` would be one too many; one that takes its stream over is not. */
@@ -223,10 +226,7 @@ export class Edge implements EdgeCommands, SessionHost {
     return publishers;
   }
 
-  #accept(
-    stream: StreamInfo | undefined,
-    opened: (session: Session) => EdgeIngest,
-  ): Admission {
+  #accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission {
     return {
       accept: { agent: this.#options.agent, node: this.#node, stream },
       host: this,

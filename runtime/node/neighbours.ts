@@ -1,6 +1,6 @@
 /**
- * The peers a peer has a session with: parents, children and plain neighbours alike. What each has (its last MAP), how well
- * it has served, and who is let in, asked for, or gives way to somebody better (docs/SWARM.md, Neighbours).
+ * The peers a peer has a session with: parents, children and plain neighbours alike. What each has (its last MAP),
+ * how well it has served, and who is let in, asked for, or gives way to somebody better (docs/SWARM.md, Neighbours).
  */
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";
@@ -205,8 +205,8 @@ export class Neighbours {
   }
 
   /**
-   * Every `replaceMs`: plain neighbours (not `isBound`: parents and children stay) that are worse than the median by the
-   * hysteresis give way when there are candidates to take their place.
+   * Every `replaceMs`: plain neighbours (not `isBound`: parents and children stay) that are worse than the median by
+   * the hysteresis give way when there are candidates to take their place.
    */
   toReplace(now: Ms, isBound: (neighbour: Neighbour) => boolean): Neighbour[] {
     const { replaceMs, replaceShare, replaceHysteresis } = this.#params;

@@ -18,8 +18,8 @@ import {
 } from "../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
 import type { StreamInfo } from "../wire/stream-info.ts";
-import { EndingRun } from "./ending-run.ts";
 import { Judgement } from "./compensation.ts";
+import { EndingRun } from "./ending-run.ts";
 import type { EpochSource } from "./intake.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { PLAYOUT_MS, Receiver } from "./receiver.ts";

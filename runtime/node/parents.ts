@@ -1,6 +1,7 @@
 /**
- * Who feeds this peer each sub-stream: the edge, or a parent that the edge has named. Parents are connected to with their
- * ticket, watched for silence, and given up to the edge when they fail; the edge is told by `orphan` and `subscribe`.
+ * Who feeds this peer each sub-stream: the edge, or a parent that the edge has named. Parents are connected to with
+ * their ticket, watched for silence, and given up to the edge when they fail; the edge is told by `orphan` and
+ * `subscribe`.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms } from "../base/time.ts";
@@ -68,7 +69,8 @@ export class Parents {
   /** Sub-streams that come from parents whose session stands. */
   get heldMask(): number {
     let mask = 0;
-    for (const parent of this.#parents.values()) if (parent.session !== undefined) mask |= parent.mask;
+    for (const parent of this.#parents.values())
+      if (parent.session !== undefined) mask |= parent.mask;
     return mask >>> 0;
   }
 

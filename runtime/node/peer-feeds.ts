@@ -28,7 +28,15 @@ export function peerFeeds(swarm: PeerSwarm, edge: Session | undefined): PeerFeed
 function feedOf(session: Session, role: PeerFeed["role"], subStreams: number): PeerFeed {
   const { bytesIn, bytesOut } = session.counters;
   const address = addressKey(session.address);
-  return { role, address, agent: session.agent, subStreams, rttMs: session.srttMs(), bytesIn, bytesOut };
+  return {
+    role,
+    address,
+    agent: session.agent,
+    subStreams,
+    rttMs: session.srttMs(),
+    bytesIn,
+    bytesOut,
+  };
 }
 
 function bitCount(mask: number): number {

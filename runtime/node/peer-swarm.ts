@@ -1,6 +1,7 @@
 /**
- * The peer among peers (docs/SWARM.md): it accepts those whom the edge has sent, connects to those the edge has named, is
- * fed by parents, feeds children what it was recruited for, tells neighbours what it has, and pulls what it lacks.
+ * The peer among peers (docs/SWARM.md): it accepts those whom the edge has sent, connects to those the edge has
+ * named, is fed by parents, feeds children what it was recruited for, tells neighbours what it has, and pulls what it
+ * lacks.
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";
@@ -233,7 +234,10 @@ export class PeerSwarm implements SessionHost {
     this.#reportAt = ms(now + this.params.reportMs);
     const edge = this.#edge;
     if (edge === undefined || !this.#isWelcome) return;
-    edge.sendReport(now, peerReport(now, this.#context, this.#options, this.params, this.outlet, this.#backlogMs));
+    edge.sendReport(
+      now,
+      peerReport(now, this.#context, this.#options, this.params, this.outlet, this.#backlogMs),
+    );
   }
 
   #wantPeers(now: Ms): void {

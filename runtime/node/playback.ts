@@ -1,6 +1,6 @@
 /**
- * One run of the encoder as a viewer plays it: what has come in, the play buffer over it. What is missing is the swarm's to
- * find (peer-swarm.ts). Sessions come and go under it; it stays.
+ * One run of the encoder as a viewer plays it: what has come in, the play buffer over it. What is missing is the
+ * swarm's to find (peer-swarm.ts). Sessions come and go under it; it stays.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms } from "../base/time.ts";
@@ -35,7 +35,11 @@ export class Playback implements IntakeListener {
   constructor(hot: HotPath, stream: StreamIdentity, options: PeerOptions, swarm: PeerSwarm) {
     this.#swarm = swarm;
     this.hot = hot;
-    const retention = { retainMs: RETAIN_MS, groupMsMax: GROUP_MS_MAX, capacity: options.fragmentsKept ?? FRAGMENTS };
+    const retention = {
+      retainMs: RETAIN_MS,
+      groupMsMax: GROUP_MS_MAX,
+      capacity: options.fragmentsKept ?? FRAGMENTS,
+    };
     this.intake = new Intake(hot, stream, retention, this);
     this.buffer = new PlayBuffer(this.intake.index, this.intake.clock, {
       targetMs: options.targetMs,

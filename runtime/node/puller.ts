@@ -1,6 +1,7 @@
 /**
- * Holes and whom to ask: a neighbour whose MAP shows the fragment, drawn with probability by score, one at a time; the edge
- * for what is about to be played or what nobody near has. What was asked is remembered until it comes or is given up.
+ * Holes and whom to ask: a neighbour whose MAP shows the fragment, drawn with probability by score, one at a time;
+ * the edge for what is about to be played or what nobody near has. What was asked is remembered until it comes or is
+ * given up.
  */
 import type { Random } from "../base/prng.ts";
 import { type Ms, ms } from "../base/time.ts";

@@ -96,7 +96,10 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
   assert(params.childrenMax >= 1 && params.childrenMax <= 255, "swarm: 1..255 children a slot");
   assert(params.childrenFirst <= params.childrenMax, "swarm: first children within the bound");
   assert(params.slotReliefAbove > params.slotHeadroom, "swarm: relief above recruiting");
-  assert(params.pushShare > 0 && params.pushShare <= 0.8, "swarm: pushes within 80 % of the uplink");
+  assert(
+    params.pushShare > 0 && params.pushShare <= 0.8,
+    "swarm: pushes within 80 % of the uplink",
+  );
   assert(params.replaceHysteresis > 1, "swarm: replacing needs an advantage");
   return params;
 }

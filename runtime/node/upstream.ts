@@ -5,7 +5,7 @@
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { Connector, type ConnectResult } from "../core/connector.ts";
 import type { NodeContext } from "../core/node-context.ts";
-import { type AckProfile, type Session, type SessionHost } from "../core/session.ts";
+import type { AckProfile, Session, SessionHost } from "../core/session.ts";
 import { type Address, addressKey } from "../wire/address.ts";
 import { CloseCode, closeName } from "../wire/close-code.ts";
 import type { AcceptPacket, ConnectParams } from "../wire/handshake.ts";

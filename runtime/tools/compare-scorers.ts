@@ -1,6 +1,6 @@
 /**
- * `npm run scorers`: each scorer in the same simulated worlds, seed by seed, and what the network gains over each of the
- * others, with its standard error. Two figures count: time stalled or skipped, and the edge's egress.
+ * `npm run scorers`: each scorer in the same simulated worlds, seed by seed, and what the network gains over each of
+ * the others, with its standard error. Two figures count: time stalled or skipped, and the edge's egress.
  */
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";

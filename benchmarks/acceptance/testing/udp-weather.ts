@@ -1,7 +1,7 @@
 /**
  * A bad link between real processes: a UDP port in front of the edge's, whose datagrams pass both ways as the virtual
- * network's links would let them, from a seed. Real time, so that which datagram is lost is not quite the same each run,
- * but how many are.
+ * network's links would let them, from a seed. Real time, so that which datagram is lost is not quite the same each
+ * run, but how many are.
  */
 import { Prng } from "../../../runtime/base/prng.ts";
 import { Link, type LinkModel } from "../../../runtime/sim/network/link.ts";
