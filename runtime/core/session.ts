@@ -5,7 +5,7 @@
  * decides to send media; it acknowledges, repeats control, pings, and answers pings.
  */
 import { assert } from "../base/assert.ts";
-import { type Ms, ms, NEVER } from "../base/time.ts";
+import { type Ms, ms } from "../base/time.ts";
 import type { Address } from "../wire/address.ts";
 import { CloseCode } from "../wire/close-code.ts";
 import type { ControlMessage } from "../wire/control.ts";
