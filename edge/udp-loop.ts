@@ -5,6 +5,7 @@ import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { EdgeEvent } from "../runtime/node/api.ts";
 import { Edge } from "../runtime/node/edge.ts";
+import { createSwarmParams } from "../runtime/node/swarm-params.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { EdgeHost } from "./host.ts";
@@ -28,6 +29,9 @@ export interface UdpLoop extends EdgeHost {
   /** Sends what the edge still has to say and closes the socket. */
   stop(): void;
 }
+
+/** No room is ever large enough for viewers to feed each other. */
+const NO_SWARM = createSwarmParams({ smallRoom: Number.POSITIVE_INFINITY });
 
 /** @throws StartError when the address cannot be had. */
 export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
@@ -53,6 +57,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
       groupMsMax: config.buffer.groupMsMax,
       agent: options.agent,
       regionOf: (ip) => regions.regionOf(ip),
+      ...(config.swarm.enabled ? {} : { swarm: NO_SWARM }),
     },
   );
   const { onEvent, onError } = options;

@@ -20,6 +20,7 @@ export interface EdgeConfig {
   readonly http: Section<"http">;
   readonly api: Section<"api">;
   readonly rtmp: Section<"rtmp">;
+  readonly swarm: Section<"swarm">;
   readonly limits: Section<"limits">;
   readonly buffer: Section<"buffer">;
   readonly log: Section<"log">;
@@ -136,6 +137,7 @@ function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment
     http: camelKeys(raw.http),
     api: camelKeys(raw.api),
     rtmp: camelKeys(raw.rtmp),
+    swarm: camelKeys(raw.swarm),
     limits: camelKeys(raw.limits),
     buffer: camelKeys({ ...raw.buffer, ...hotPath }),
     log: camelKeys(raw.log),

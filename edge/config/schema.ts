@@ -173,6 +173,13 @@ const limits = z.strictObject({
   ),
 });
 
+const swarm = z.strictObject({
+  enabled: boolean(
+    true,
+    "viewers feed each other; false: the edge sends every viewer its own copy, and no viewer learns of another",
+  ),
+});
+
 const buffer = z.strictObject({
   memory_mib: integer(
     16,
@@ -314,6 +321,7 @@ export const schema = z.strictObject({
   api: api.prefault({}),
   rtmp: rtmp.prefault({}),
   limits: limits.prefault({}),
+  swarm: swarm.prefault({}),
   buffer: buffer.prefault({}),
   log: log.prefault({}),
   regions: regions.prefault({}),
@@ -327,6 +335,7 @@ export const sections = {
   api,
   rtmp,
   limits,
+  swarm,
   buffer,
   log,
   regions: region,
