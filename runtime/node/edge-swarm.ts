@@ -42,6 +42,8 @@ const BURST_SECONDS_MAX = 3000;
 /** Mean wait of a join that was refused for want of egress, and smoothing of how many wait, a recruiting. */
 const WAIT_MS = 2000;
 const WAITING_GAIN = 0.3;
+/** Smoothing of the bitrate that is planned with, a recruiting. */
+const BITRATE_GAIN = 0.02;
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
 
 export class EdgeSwarm {
@@ -60,6 +62,7 @@ export class EdgeSwarm {
   /** Under an egress cap that is reached, start bursts are left to the parents. */
   mayBurst = true;
   #pushBpsMax = Number.POSITIVE_INFINITY;
+  #bitrateMeanBps = 0;
   #turnedAway = 0;
   #waiting = 0;
   reliefs = 0;
@@ -250,13 +253,24 @@ export class EdgeSwarm {
   get pushBps(): number {
     let pushes = this.slotCount;
     for (const direct of this.#direct) pushes += direct.size;
-    return pushes * this.#childBps();
+    return pushes * this.#plannedChildBps();
   }
 
   /** bit/s that one more viewer would take off the edge: its sub-streams without room in a slot. */
   get joinBps(): number {
     const isRoom = (slots: Slot[]) => slots.some(({ limit, children }) => limit > children.size);
-    return this.#slots.filter((slots) => !isRoom(slots)).length * this.#childBps();
+    return this.#slots.filter((slots) => !isRoom(slots)).length * this.#plannedChildBps();
+  }
+
+  /** Bit/s of one child of one sub-stream over the last half minute: a plan outlives a quiet scene. */
+  #plannedChildBps(): number {
+    return (this.#bitrateMeanBps * OVERHEAD) / this.#params.subStreams;
+  }
+
+  #averageBitrate(): void {
+    const { bitrateBps } = this.#outlet;
+    const before = this.#bitrateMeanBps;
+    this.#bitrateMeanBps = before === 0 ? bitrateBps : before + (bitrateBps - before) * BITRATE_GAIN;
   }
 
   /** From now on the tree is built to `params`, within `pushBpsMax` of pushes by the edge. */
@@ -275,6 +289,7 @@ export class EdgeSwarm {
     if (now < this.#recruitAt) return;
     this.#recruitAt = ms(now + this.#params.recruitMs);
     this.#countWaiting();
+    this.#averageBitrate();
     if (this.#list.length >= this.#params.smallRoom) this.#recruit(now);
     this.#placeDirect(now);
     this.#relieve(now);
@@ -325,8 +340,10 @@ export class EdgeSwarm {
       (_, k) => this.#demand(k) * slotHeadroom - this.#supply(k),
     );
     if (Math.max(...missing) <= 0) return;
+    const isTight = this.pushBps >= this.#pushBpsMax;
     const spare = (m: Member) =>
-      m.childrenAffordable(this.#params, childBps) - this.#planned(m, childBps);
+      m.childrenAffordable(this.#params, childBps) -
+      (isTight ? m.childrenNow() : this.#planned(m, childBps));
     const candidates = this.#list
       .filter((m) => now - m.joinedAt > 1000 && m.report?.congested === false)
       .map((member) => ({ member, spare: spare(member) }))
@@ -334,7 +351,7 @@ export class EdgeSwarm {
       .sort((a, b) => worth(b) - worth(a));
     for (const candidate of candidates) {
       while (candidate.spare >= childrenFirst) {
-        const k = this.#worst(missing, candidate.member);
+        const k = this.#worst(missing, candidate.member, isTight);
         if (k < 0) break;
         const take = Math.min(candidate.spare, childrenMax);
         this.#openSlot(now, candidate.member, k);
@@ -353,9 +370,8 @@ export class EdgeSwarm {
   }
 
   /** The worst-covered sub-stream that the member does not carry yet, or −1. */
-  #worst(missing: readonly number[], member: Member): number {
+  #worst(missing: readonly number[], member: Member, isTight: boolean): number {
     let worst = -1;
-    const isTight = this.pushBps >= this.#pushBpsMax;
     for (let k = 0; k < missing.length; k++) {
       if ((missing[k] as number) <= 0 || member.slots.has(k)) continue;
       /* Who is pushed to by the edge already costs nothing more as a super node. */

@@ -10,6 +10,8 @@ import type { SwarmParams } from "./swarm-params.ts";
 /** The push tree is planned for this share of the cap; compensation takes at most the other. */
 const PLAN_SHARE = 0.7;
 const COMPENSATION_SHARE = 0.15;
+/** A viewer for whom there is room in slots is let in up to this share: it should cost nothing. */
+const PLAN_SHARE_FREE = 0.9;
 /** More children than this no slot gets: the last one would wait too long for each fragment. */
 const CHILDREN_CEILING = 120;
 /** Rooms from this size on have slots, and unproven uplinks count this many times the usual guess. */
@@ -47,7 +49,8 @@ export class EgressCap {
 
   /** Whether a viewer that costs `joinBps` is one too many beside `pushBps` of pushes. */
   isShortFor(joinBps: number, pushBps: number): boolean {
-    return this.isFull || pushBps + joinBps > this.maxBps * PLAN_SHARE;
+    const share = joinBps === 0 ? PLAN_SHARE_FREE : PLAN_SHARE;
+    return this.isFull || pushBps + joinBps > this.maxBps * share;
   }
 
   /**

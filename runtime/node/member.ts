@@ -106,6 +106,13 @@ export class Member {
     return sum;
   }
 
+  /** Children its slots have. */
+  childrenNow(): number {
+    let sum = 0;
+    for (const { children } of this.slots.values()) sum += children.size;
+    return sum;
+  }
+
   /** Children its slots are good for now. */
   childrenPromised(): number {
     let sum = 0;
