@@ -14,12 +14,12 @@ import { runOverload } from "../overload/bench.ts";
  * how much worse it may be.
  */
 const TIMES_OF_C: Readonly<Record<string, number>> = {
-  ackBuild: 1.9,
-  ackParse: 1.6,
-  lossCheck: 2.8,
-  fragmentInsert: 3.2,
-  segmentSlots: 2.3,
-  dataHead: 2.8,
+  ackBuild: 2,
+  ackParse: 1.3,
+  lossCheck: 2.6,
+  fragmentInsert: 2.9,
+  segmentSlots: 3.9,
+  dataHead: 3,
 };
 const TOLERANCE = 1.6;
 
