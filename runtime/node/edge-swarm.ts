@@ -44,6 +44,9 @@ const WAIT_MS = 2000;
 const WAITING_GAIN = 0.3;
 /** Smoothing of the bitrate that is planned with, a recruiting. */
 const BITRATE_GAIN = 0.02;
+/** What a congested slot keeps of its limit, a report. */
+const SHRINK_FACTOR = 0.85;
+const NOBODY: ReadonlyMap<Member, number> = new Map();
 const NO_TICKET = new Uint8Array(TICKET_BYTES);
 
 export class EdgeSwarm {
@@ -173,7 +176,7 @@ export class EdgeSwarm {
     if (now < slot.rampAt) return;
     slot.rampAt = ms(now + rampMs);
     if (report.congested) {
-      slot.limit = Math.max(1, Math.floor(slot.limit * 0.7));
+      slot.limit = Math.max(1, Math.floor(slot.limit * SHRINK_FACTOR));
       this.#shrink(now, slot);
     } else if (slot.children.size >= slot.limit * 0.8 && slot.limit < childrenMax) {
       const room =
@@ -270,7 +273,8 @@ export class EdgeSwarm {
   #averageBitrate(): void {
     const { bitrateBps } = this.#outlet;
     const before = this.#bitrateMeanBps;
-    this.#bitrateMeanBps = before === 0 ? bitrateBps : before + (bitrateBps - before) * BITRATE_GAIN;
+    this.#bitrateMeanBps =
+      before === 0 ? bitrateBps : before + (bitrateBps - before) * BITRATE_GAIN;
   }
 
   /** From now on the tree is built to `params`, within `pushBpsMax` of pushes by the edge. */
@@ -429,6 +433,8 @@ export class EdgeSwarm {
   #shrink(now: Ms, slot: Slot): void {
     for (const child of [...slot.children]) {
       if (slot.children.size <= slot.limit) return;
+      /* Late from here is still cheaper than from the edge: without another slot it stays. */
+      if (this.#findSlot(child, slot.subStream, NOBODY) === undefined) return;
       this.#detach(child, slot);
       this.#reassign(now, child, 1 << slot.subStream);
     }

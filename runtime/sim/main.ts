@@ -15,7 +15,7 @@ import { type Progress, runScenario } from "./run.ts";
 import { loadScenario, ScenarioError, scenarioNames } from "./scenario/load.ts";
 import { type Scenario, scenarioJsonSchema } from "./scenario/schema.ts";
 import { applySettings, type Setting } from "./scenario/settings.ts";
-import { measureCost, writeSweep, writeTable } from "./study/commands.ts";
+import { measureCost, runSuite, writeSweep, writeTable } from "./study/commands.ts";
 import { overheard } from "./training/record.ts";
 import { type OutcomeRecord, traceHeaderLine, traceLine } from "./training/trace.ts";
 
@@ -36,6 +36,7 @@ interface Flags {
   readonly set: readonly Setting[];
   readonly sweep?: string | true;
   readonly table?: string;
+  readonly suite?: string;
   readonly cost?: readonly number[];
   readonly jobs: number;
 }
@@ -59,6 +60,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (flags.table !== undefined) return writeTable(flags.table, args);
+  if (flags.suite !== undefined) return await runSuite(flags.suite, flags);
   if (flags.sweep !== undefined) return await writeSweep(flags.sweep, flags);
   if (flags.cost !== undefined) return await measureCost(flags.cost, flags);
   if (flags.scenario === undefined) {
@@ -181,6 +183,7 @@ function parseFlags(): { readonly flags: Flags; readonly args: readonly string[]
       collect,
       [],
     )
+    .option("--suite <folder>", "every scenario, five seeds: a report of each in the folder")
     .option("--sweep [paths]", "what each constant is worth (docs/SIMULATOR.md)")
     .option("--table <file>", "a page of results (docs/RESULTS.md) from the reports given")
     .option(
@@ -188,7 +191,7 @@ function parseFlags(): { readonly flags: Flags; readonly args: readonly string[]
       "what a run costs, for so many viewers each, e.g. 100,300,1000",
       counts,
     )
-    .option("--jobs <n>", "runs at a time, of --sweep", positiveNumber, 1)
+    .option("--jobs <n>", "runs at a time, of --suite and --sweep", positiveNumber, 1)
     .argument("[reports...]", "of --table: JSON files of runs")
     .allowExcessArguments(false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));

@@ -1,8 +1,9 @@
 /** The simulator's commands over many runs: sweeps, the table of results, what a run costs. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { Report } from "../report/report.ts";
+import { loadScenario, scenarioNames } from "../scenario/load.ts";
 import { runInChild } from "./child-run.ts";
 import { resultsPage } from "./results-page.ts";
 import { ABLATIONS, sweep } from "./sweep.ts";
@@ -11,6 +12,7 @@ import { sweepChart } from "./sweep-chart.ts";
 const EXIT_USAGE = 2;
 /** Size of a run of the sweep, and its seeds, when nothing else is said. */
 const SWEEP = { scenario: "headline-1k", viewers: 300, seconds: 45, seeds: 2 };
+const SUITE = { seeds: 5, viewersMax: 1000, smallRooms: [3, 8, 20] };
 const COST = { scenario: "headline-1k", seconds: 60 };
 const RESULTS = join(import.meta.dir, "..", "..", "..", "benchmarks", "results");
 
@@ -32,6 +34,42 @@ export function writeTable(file: string, reports: readonly string[]): number {
   const read = (path: string): Report => JSON.parse(readFileSync(path, "utf8")) as Report;
   writeFileSync(file, resultsPage(reports.map(read)));
   return 0;
+}
+
+/**
+ * Every scenario that ships, at its size but at most `viewersMax`, with seeds 1 to 5: a report each
+ * in `folder`. A report that is there already is kept, so that a broken-off suite can go on.
+ */
+export async function runSuite(folder: string, flags: Flags): Promise<number> {
+  mkdirSync(folder, { recursive: true });
+  const viewersMax = flags.viewers ?? SUITE.viewersMax;
+  const tasks = scenarioNames().flatMap((name) =>
+    sizesOf(name, viewersMax).flatMap((viewers) =>
+      Array.from({ length: SUITE.seeds }, (_, i) => ({ name, viewers, seed: flags.seed + i })),
+    ),
+  );
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let task = tasks[next++]; task !== undefined; task = tasks[next++]) {
+      const { name, viewers, seed } = task;
+      const file = join(folder, `${name}-${viewers}-${seed}.json`);
+      if (existsSync(file)) continue;
+      const size = ["--viewers", `${viewers}`, "--seed", `${seed}`];
+      const length = flags.seconds === undefined ? [] : ["--seconds", `${flags.seconds}`];
+      const { report, cpuSeconds } = await runInChild(["--scenario", name, ...size, ...length]);
+      writeFileSync(file, `${JSON.stringify(report)}\n`);
+      const failed = report.checks.filter(({ ok }) => !ok).map((check) => check.name);
+      const verdict = failed.length === 0 ? "all checks hold" : `failed: ${failed.join(", ")}`;
+      console.error(`sim: ${name}, ${viewers} viewers, seed ${seed}: ${verdict} (${cpuSeconds} s)`);
+    }
+  };
+  await Promise.all(Array.from({ length: flags.jobs }, work));
+  return 0;
+}
+
+function sizesOf(name: string, viewersMax: number): readonly number[] {
+  if (name === "small-room") return SUITE.smallRooms;
+  return [Math.min(viewersMax, loadScenario(name).scenario.viewers.count)];
 }
 
 /** Runs the sweep and writes results and picture (`benchmarks/results/sweep.json`, `.svg`). */
