@@ -1,6 +1,6 @@
 /**
- * Who in a stream's swarm may get to know whom: one side gets the other's addresses and a ticket, the other side is told
- * to expect it (docs/SWARM.md).
+ * Who in a stream's swarm may get to know whom: one side gets the other's addresses and a ticket, the other side is
+ * told to expect it (docs/SWARM.md).
  */
 import type { Ms } from "../base/time.ts";
 import { makeTicket, type PeerRef, TICKET_BYTES } from "../wire/swarm.ts";

@@ -1,6 +1,6 @@
 /**
- * Which slot feeds a member each sub-stream, and what the edge pushes for want of one. Who has been found a parent is told
- * by the caller or by `reassign`; until it lets the edge go by `release`, the edge pushes on.
+ * Which slot feeds a member each sub-stream, and what the edge pushes for want of one. Who has been found a parent is
+ * told by the caller or by `reassign`; until it lets the edge go by `release`, the edge pushes on.
  */
 import type { Ms } from "../base/time.ts";
 import type { ParentEntry } from "../wire/control-swarm.ts";

@@ -1,6 +1,6 @@
 /**
- * Who is in one stream's swarm, as the edge's parts of it share it: the members, the slots they hold, and whom the edge
- * itself pushes a sub-stream to. Plain data for edge-swarm.ts and what it is put together from.
+ * Who is in one stream's swarm, as the edge's parts of it share it: the members, the slots they hold, and whom the
+ * edge itself pushes a sub-stream to. Plain data for edge-swarm.ts and what it is put together from.
  */
 import type { Random } from "../base/prng.ts";
 import type { Session } from "../core/session.ts";

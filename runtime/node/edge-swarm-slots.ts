@@ -1,6 +1,6 @@
 /**
- * Slots of a stream's swarm: who is recruited to carry a sub-stream, how many children it may have, and who is relieved.
- * Supply is held against demand each `recruitMs`.
+ * Slots of a stream's swarm: who is recruited to carry a sub-stream, how many children it may have, and who is
+ * relieved. Supply is held against demand each `recruitMs`.
  */
 import { type Ms, ms } from "../base/time.ts";
 import type { ReportPacket } from "../wire/swarm.ts";

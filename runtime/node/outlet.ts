@@ -9,18 +9,12 @@ import { type Ms, ms } from "../base/time.ts";
 import type { HotPath } from "../core/hot-path.ts";
 import { SendClass } from "../core/send-queue.ts";
 import type { Session } from "../core/session.ts";
-import {
-  AnswerCode,
-  type FeedbackEntry,
-  type FragmentRange,
-  RequestFlag,
-  type RequestPacket,
-} from "../wire/feedback.ts";
+import type { FeedbackEntry, RequestPacket } from "../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";
 import type { StreamInfo } from "../wire/stream-info.ts";
-import { Judgement } from "./compensation.ts";
 import { EndingRun } from "./ending-run.ts";
 import type { EpochSource } from "./intake.ts";
+import { type AnswerGate, answerRequest } from "./outlet-answers.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { PLAYOUT_MS, Receiver } from "./receiver.ts";
 
@@ -33,15 +27,10 @@ export interface SentTotals {
 
 /** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
 const CLOCK_UNKNOWN = 0xffff;
-/** Asking again after a wait takes three one-way trips more than the round trip, and this. */
-const WAIT_MARGIN_MS = 120;
 /** A group begun less than this ago would keep a joiner waiting for its first frame: it gets the one before. */
 const START_AGE_MS = 1500;
 /** What a start burst may take before it is pointless. */
 const BURST_MS = 5000;
-/** Who has used them up may ask again after this, ms. */
-const REFUSED_MS = 500;
-
 /** Index of the first stream a session sends. */
 const FIRST_INDEX = 1;
 
@@ -57,14 +46,6 @@ export interface Subscription {
   readonly burst?: number | undefined;
 }
 export const EVERYTHING: Subscription = { mask: 1, k: 1 };
-
-/** Has a say before a fragment that is here goes to who asked for it. */
-export interface AnswerGate {
-  judge(now: Ms, asker: Session, number: number): Judgement;
-  /** Waits of those refused, and of those told to wait, ms. */
-  takeRetryMs(asker: Session): number;
-  waitMs(asker: Session): number;
-}
 
 export class Outlet {
   readonly name: string;
@@ -232,7 +213,7 @@ export class Outlet {
     const begin = serialDiff(from, index.oldest()) < 0 ? index.oldest() : from;
     for (let number = begin; serialDiff(next, number) > 0; number = (number + 1) >>> 0) {
       if (!receiver.wants(number)) continue;
-      this.#enqueue(now, receiver, number, SendClass.burst, Phase.start, ms(now + BURST_MS));
+      this.enqueue(now, receiver, number, SendClass.burst, Phase.start, ms(now + BURST_MS));
     }
   }
 
@@ -284,7 +265,8 @@ export class Outlet {
     this.pushMeter.count(now, sent);
   }
 
-  #enqueue(
+  /** Queues a fragment that is here for one receiver; false when it is not here. */
+  enqueue(
     now: Ms,
     receiver: Receiver,
     number: number,
@@ -312,53 +294,9 @@ export class Outlet {
     return true;
   }
 
-  /** A pull or compensation: what is here is sent if `gate` lets it, what is not yet or no longer is said so. */
+  /** A pull or compensation (outlet-answers.ts). */
   answer(now: Ms, receiver: Receiver, request: RequestPacket, gate?: AnswerGate): void {
-    const index = this.source?.index;
-    if (index === undefined || request.stream !== receiver.index) return;
-    const gone: FragmentRange[] = [];
-    const notYet: FragmentRange[] = [];
-    const refused: FragmentRange[] = [];
-    const waiting: FragmentRange[] = [];
-    const { session } = receiver;
-    const isPull = (request.flags & RequestFlag.pull) !== 0;
-    const phase = isPull ? Phase.pull : Phase.compensation;
-    for (const range of request.ranges) {
-      for (let i = 0; i < range.count; i++) {
-        const number = (range.first + i) >>> 0;
-        if (!receiver.takeToken(now)) {
-          refused.push({ first: number, count: range.count - i });
-          break;
-        }
-        if (this.#hot.fragmentSlot(index.store, number) === 0) {
-          const isGone = serialDiff(number, index.oldest()) < 0;
-          append(isGone ? gone : notYet, number);
-          continue;
-        }
-        if (receiver.isDoubled(now, number)) continue;
-        const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
-        const judged = gate?.judge(now, session, number) ?? Judgement.serve;
-        const judgement = this.#canWait(now, session, deadline, judged) ? judged : Judgement.serve;
-        if (judgement === Judgement.serve) {
-          this.#enqueue(now, receiver, number, SendClass.pull, phase, deadline);
-        } else append(judgement === Judgement.wait ? waiting : refused, number);
-      }
-    }
-    const stream = receiver.index;
-    this.#say(now, session, stream, AnswerCode.gone, 0, gone);
-    this.#say(now, session, stream, AnswerCode.notYet, session.srttMs(), notYet);
-    if (refused.length > 0) {
-      const retryMs = gate?.takeRetryMs(session) ?? REFUSED_MS;
-      this.#say(now, session, stream, AnswerCode.refused, retryMs, refused);
-    }
-    if (waiting.length > 0) {
-      this.#say(now, session, stream, AnswerCode.notYet, gate?.waitMs(session) ?? 0, waiting);
-    }
-  }
-
-  /** Who is told to wait must have time to ask again. */
-  #canWait(now: Ms, session: Session, deadline: Ms, judged: Judgement): boolean {
-    return judged !== Judgement.wait || now + 3 * session.srttMs() + WAIT_MARGIN_MS < deadline;
+    answerRequest(this, this.#hot, now, receiver, request, gate);
   }
 
   /** Pushes a fragment once more, ahead of all answers: a whole subtree may be waiting for it. */
@@ -367,20 +305,7 @@ export class Outlet {
     const index = this.source?.index;
     if (receiver === undefined || receiver.index === 0 || index === undefined) return;
     const deadline = ms(index.capturedAt(number, now) + receiver.playoutMs);
-    this.#enqueue(now, receiver, number, SendClass.push, Phase.compensation, deadline);
-  }
-
-  #say(
-    now: Ms,
-    session: Session,
-    stream: number,
-    code: AnswerCode,
-    retryMs: number,
-    ranges: readonly FragmentRange[],
-  ): void {
-    for (let i = 0; i < ranges.length; i += 64) {
-      session.sendAnswer(now, { stream, code, retryMs, ranges: ranges.slice(i, i + 64) });
-    }
+    this.enqueue(now, receiver, number, SendClass.push, Phase.compensation, deadline);
   }
 
   /* ---------------------------------------------------------------- housekeeping */
@@ -421,13 +346,6 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
   totals.packetsLost += session.counters.packetsLost;
   totals.packetsResent += session.counters.packetsResent;
   totals.framesDropped += session.queue.segmentsDropped;
-}
-
-function append(ranges: FragmentRange[], number: number): void {
-  const last = ranges[ranges.length - 1];
-  if (last === undefined || (last.first + last.count) >>> 0 !== number) {
-    ranges.push({ first: number, count: 1 });
-  } else ranges[ranges.length - 1] = { first: last.first, count: last.count + 1 };
 }
 
 /** All sub-streams of the stream are pushed to it from here. */
