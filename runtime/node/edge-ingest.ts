@@ -4,9 +4,7 @@
  * run; one that started anew begins another; a second one is refused while the first is alive.
  */
 import { ProtocolViolation } from "../base/errors.ts";
-import { serialDiff } from "../base/serial.ts";
 import type { Ms } from "../base/time.ts";
-import type { SegmentIndex } from "../core/segment-index.ts";
 import type { Session } from "../core/session.ts";
 import { addressKey } from "../wire/address.ts";
 import { CloseCode, closeName } from "../wire/close-code.ts";
@@ -19,13 +17,14 @@ import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "./api.ts";
 import { Compensation } from "./compensation.ts";
 import { EdgeSwarm } from "./edge-swarm.ts";
 import { EdgeSwarmFigures } from "./edge-swarm-figures.ts";
+import { EdgeWatch, groupMs, keptBytes } from "./edge-watch.ts";
 import { type EgressCap, paramsWithin } from "./egress-cap.ts";
-import { FrameReader, groupFrames } from "./frame-reader.ts";
+import { groupFrames } from "./frame-reader.ts";
 import { Intake, type IntakeListener } from "./intake.ts";
 import type { NodeEnvironment } from "./node.ts";
 import { Outlet } from "./outlet.ts";
 import { OwnStream } from "./own-stream.ts";
-import { RateMeter } from "./rate-meter.ts";
+import { FrontierRate, RateMeter } from "./rate-meter.ts";
 import { streamIdOf } from "./stream-id.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
@@ -35,8 +34,6 @@ const SILENT_MS = 1000;
 const RESUME_MS = 10_000;
 /** Groups longer than this make joining slow: the publisher is told. */
 const GROUP_WARN_MS = 4000;
-/** Smoothing of the fragment rate, a tick. */
-const FRAGMENTS_GAIN = 0.1;
 
 /** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
 const ENDING_MS = 2000;
@@ -66,14 +63,10 @@ export class EdgeIngest implements IntakeListener {
   #lastNode: Uint8Array | undefined;
   #lostAt: Ms | undefined;
   #lastEpoch: number;
-  #reader: FrameReader | undefined;
+  readonly #watch: EdgeWatch;
   readonly #meter = new RateMeter();
   #warnedGroup = false;
-  /** Fragments/s of the stream, smoothed, and where it stood at the last tick. */
-  #fragmentsPerSecond = 0;
-  #frontier: number | undefined;
-  /** HTTP-FLV readers and the like: `frame` events are made while there are any. */
-  watchers = 0;
+  readonly #fragments = new FrontierRate();
 
   constructor(
     env: NodeEnvironment,
@@ -94,6 +87,7 @@ export class EdgeIngest implements IntakeListener {
     this.#retention = retention;
     this.#emit = emit;
     this.#lastEpoch = env.bootEpoch;
+    this.#watch = new EdgeWatch(emit);
   }
 
   get isLive(): boolean {
@@ -106,7 +100,7 @@ export class EdgeIngest implements IntakeListener {
       this.outlet.source === undefined &&
       !this.outlet.isEnding &&
       this.outlet.receivers.size === 0 &&
-      this.watchers === 0
+      this.#watch.count === 0
     );
   }
 
@@ -170,7 +164,7 @@ export class EdgeIngest implements IntakeListener {
         this.outlet.fanOut(now, number, i, segment.total, segment.flags, bytes);
       }
     }
-    this.#readFrames(now);
+    this.#watch.read(now);
   }
 
   /** The publisher's session is gone: unless it said it was done, it may come back to its run for a while. */
@@ -197,7 +191,7 @@ export class EdgeIngest implements IntakeListener {
 
   #begin(now: Ms, source: Intake | OwnStream): void {
     this.outlet.begin(now, source);
-    this.#reader = new FrameReader(source.index);
+    this.#watch.begin(source);
     this.#warnedGroup = false;
     const { name: stream, epoch } = source.stream;
     this.#emit({ type: "streamStarted", stream, epoch, from: this.publisherName });
@@ -207,9 +201,9 @@ export class EdgeIngest implements IntakeListener {
     const source = this.outlet.source;
     this.#lostAt = undefined;
     if (source === undefined) return;
-    this.#readFrames(now);
+    this.#watch.read(now);
     this.outlet.end(now, code === CloseCode.shuttingDown ? 0 : ENDING_MS);
-    this.#reader = undefined;
+    this.#watch.end();
     const { name: stream, epoch } = source.stream;
     this.#emit({ type: "streamEnded", stream, epoch, reason: closeName(code) });
   }
@@ -281,7 +275,7 @@ export class EdgeIngest implements IntakeListener {
   handleWhole(now: Ms, intake: Intake): void {
     if (intake !== this.outlet.source) return;
     this.#countFrame(now);
-    this.#readFrames(now);
+    this.#watch.read(now);
   }
 
   #countFrame(now: Ms): void {
@@ -297,17 +291,9 @@ export class EdgeIngest implements IntakeListener {
 
   /* ---------------------------------------------------------------- watchers */
 
-  #readFrames(now: Ms): void {
-    const source = this.outlet.source;
-    if (this.#reader === undefined || source === undefined) return;
-    if (this.watchers === 0) {
-      this.#reader.skipTo(source.index.next());
-      return;
-    }
-    const { name: stream, epoch } = source.stream;
-    this.#reader.read(now, (frame, groupStart) => {
-      this.#emit({ type: "frame", stream, epoch, frame, groupStart });
-    });
+  /** HTTP-FLV readers and the like: `frame` events are made while there are any. */
+  watch(on: boolean): void {
+    this.#watch.count = Math.max(0, this.#watch.count + (on ? 1 : -1));
   }
 
   currentGroup(): readonly MediaFrame[] {
@@ -330,23 +316,14 @@ export class EdgeIngest implements IntakeListener {
   ): void {
     this.outlet.tick(now);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
-    this.#measureFragments(everyMs);
+    this.#fragments.tick(this.outlet.source?.index.next(), everyMs);
     this.#spend(now, everyMs, cap);
     this.swarm.tick(now);
     this.#figures.tick(now);
-    this.#readFrames(now);
+    this.#watch.read(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);
     }
-  }
-
-  #measureFragments(everyMs: number): void {
-    const next = this.outlet.source?.index.next();
-    const before = this.#frontier;
-    this.#frontier = next;
-    if (next === undefined || before === undefined) return;
-    const rate = (Math.max(0, serialDiff(next, before)) * 1000) / everyMs;
-    this.#fragmentsPerSecond += (rate - this.#fragmentsPerSecond) * FRAGMENTS_GAIN;
   }
 
   /** What may be sent beside pushes, and how wide the tree must be for what the edge may send. */
@@ -356,7 +333,7 @@ export class EdgeIngest implements IntakeListener {
     cap: { readonly egress: EgressCap; readonly demandBps: number } | undefined,
   ): void {
     const { bitrateBps, receivers } = this.outlet;
-    const rate = this.#fragmentsPerSecond;
+    const rate = this.#fragments.perSecond;
     let ceiling = Number.POSITIVE_INFINITY;
     if (cap !== undefined) {
       const { egress, demandBps } = cap;
@@ -408,18 +385,6 @@ export class EdgeIngest implements IntakeListener {
       swarm: this.#figures.stats(now),
     };
   }
-}
-
-/** How long ago the current group began. */
-function groupMs(index: SegmentIndex, now: Ms): number {
-  return index.isEmpty ? 0 : Math.max(0, index.ageOf(index.groupStart(), now));
-}
-
-/** Media bytes of the segments kept. */
-function keptBytes(index: SegmentIndex): number {
-  let bytes = 0;
-  for (const segment of index.segmentsFrom(index.oldest())) bytes += segment.header?.size ?? 0;
-  return bytes;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -30,11 +30,11 @@ import type {
   LinkStats,
   LocalPublisher,
 } from "./api.ts";
-import { EdgeIngest } from "./edge-ingest.ts";
+import type { EdgeIngest } from "./edge-ingest.ts";
+import { EdgeIngests } from "./edge-ingests.ts";
 import { EgressCap } from "./egress-cap.ts";
 import { linkStats } from "./link-stats.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
-import { SWARM_PARAMS, type SwarmParams } from "./swarm-params.ts";
 
 const TICK_MS = 250;
 /** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
@@ -48,11 +48,10 @@ export class Edge implements EdgeCommands, SessionHost {
   readonly #outbox: Outbox<EdgeEvent>;
   readonly #context: NodeContext;
   readonly #acceptor: Acceptor;
-  readonly #ingests = new Map<string, EdgeIngest>();
+  readonly #ingests: EdgeIngests;
   /** Which stream a session belongs to. */
   readonly #bySession = new Map<Session, EdgeIngest>();
   readonly #env: NodeEnvironment;
-  readonly #params: SwarmParams;
   readonly #egress: EgressCap | undefined;
   readonly #node = new Uint8Array(8);
   #tickAt: Ms = NEVER;
@@ -66,10 +65,10 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#env = env;
     this.#hot = env.hot;
     this.#options = options;
-    this.#params = options.swarm ?? SWARM_PARAMS;
     const { maxEgressBps } = options;
     this.#egress = maxEgressBps === undefined ? undefined : new EgressCap(maxEgressBps);
     this.#outbox = new Outbox(env.hot);
+    this.#ingests = new EdgeIngests(env, options, (event) => this.#outbox.event(event));
     const unlimited = Number.POSITIVE_INFINITY;
     const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
     this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
@@ -115,10 +114,10 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#tickAt = ms(now + TICK_MS);
     const isClockDue = ++this.#ticks % CLOCK_TICKS === 0;
     const cap = this.#measureEgress(now);
-    for (const [name, ingest] of this.#ingests) {
+    for (const ingest of this.#ingests.values()) {
       ingest.tick(now, TICK_MS, cap);
       if (isClockDue) ingest.shareClocks(now);
-      if (ingest.isUnused) this.#ingests.delete(name);
+      if (ingest.isUnused) this.#ingests.delete(ingest);
     }
   }
 
@@ -126,13 +125,7 @@ export class Edge implements EdgeCommands, SessionHost {
     const egress = this.#egress;
     if (egress === undefined) return undefined;
     egress.tick(now, this.#outbox.bytes);
-    return { egress, demandBps: this.#sum(({ demandBps }) => demandBps) };
-  }
-
-  #sum(of: (ingest: EdgeIngest) => number): number {
-    let sum = 0;
-    for (const ingest of this.#ingests.values()) sum += of(ingest);
-    return sum;
+    return { egress, demandBps: this.#ingests.sum(({ demandBps }) => demandBps) };
   }
 
   /* ---------------------------------------------------------------- admission */
@@ -167,13 +160,13 @@ export class Edge implements EdgeCommands, SessionHost {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
     if (this.#isEgressShortFor(stream)) {
-      this.#ingest(stream).swarm.handleTurnedAway();
+      this.#ingests.open(stream).swarm.handleTurnedAway();
       const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
       return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
     }
-    return this.#accept(this.#ingest(stream).outlet.describeFirst(now), (session) => {
+    return this.#accept(this.#ingests.open(stream).outlet.describeFirst(now), (session) => {
       this.#viewers++;
-      const ingest = this.#ingest(stream);
+      const ingest = this.#ingests.open(stream);
       ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
       this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
       return ingest;
@@ -185,11 +178,11 @@ export class Edge implements EdgeCommands, SessionHost {
     if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
       return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
     }
-    if (this.#isFullFor(stream)) {
+    if (this.#ingests.isFullFor(stream)) {
       const text = "the edge has all the publishers it may";
       return refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
     }
-    const ingest = this.#ingest(stream);
+    const ingest = this.#ingests.open(stream);
     if (ingest.isHeldAgainst(now, node)) {
       const text = `"${stream}" is being published by ${ingest.publisherName}`;
       return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
@@ -209,21 +202,8 @@ export class Edge implements EdgeCommands, SessionHost {
     const { joinBps } = ingest.swarm;
     return egress.isShortFor(
       joinBps,
-      this.#sum(({ swarm }) => swarm.pushBps),
+      this.#ingests.sum(({ swarm }) => swarm.pushBps),
     );
-  }
-
-  /** Whether a publisher of `stream` would be one too many; one that takes its stream over is not. */
-  #isFullFor(stream: string): boolean {
-    const { maxPublishers } = this.#options;
-    if (maxPublishers === undefined || this.#ingests.get(stream)?.isLive === true) return false;
-    return this.#publishers() >= maxPublishers;
-  }
-
-  #publishers(): number {
-    let publishers = 0;
-    for (const ingest of this.#ingests.values()) if (ingest.isLive) publishers++;
-    return publishers;
   }
 
   #accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission {
@@ -233,17 +213,6 @@ export class Edge implements EdgeCommands, SessionHost {
       ack: ACK_FAST,
       opened: (session) => this.#bySession.set(session, opened(session)),
     };
-  }
-
-  #ingest(name: string): EdgeIngest {
-    let ingest = this.#ingests.get(name);
-    if (ingest === undefined) {
-      const { retainMs, groupMsMax } = this.#options;
-      const emit = (event: EdgeEvent) => this.#outbox.event(event);
-      ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, this.#params, emit);
-      this.#ingests.set(name, ingest);
-    }
-    return ingest;
   }
 
   /* ---------------------------------------------------------------- session host */
@@ -300,8 +269,8 @@ export class Edge implements EdgeCommands, SessionHost {
   ): LocalPublisher | { readonly refused: CloseReason } {
     if (this.#isDraining) return { refused: "shutting down" };
     if (this.#options.keyOf(stream) === undefined) return { refused: "unknown stream" };
-    if (this.#isFullFor(stream)) return { refused: "overloaded" };
-    const ingest = this.#ingest(stream);
+    if (this.#ingests.isFullFor(stream)) return { refused: "overloaded" };
+    const ingest = this.#ingests.open(stream);
     if (ingest.isHeldAgainst(now, undefined)) return { refused: "stream busy" };
     const local = ingest.publishLocal(now, from);
     this.#finish(now);
@@ -322,11 +291,8 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   watchFrames(stream: string, on: boolean): void {
-    if (on) this.#ingest(stream).watchers++;
-    else {
-      const ingest = this.#ingests.get(stream);
-      if (ingest !== undefined && ingest.watchers > 0) ingest.watchers--;
-    }
+    if (on) this.#ingests.open(stream).watch(true);
+    else this.#ingests.get(stream)?.watch(false);
   }
 
   streams(now: Ms): readonly EdgeStreamStats[] {
@@ -342,7 +308,7 @@ export class Edge implements EdgeCommands, SessionHost {
     return {
       sessions: this.#context.sessionCount,
       viewers: this.#viewers,
-      publishers: this.#publishers(),
+      publishers: this.#ingests.liveCount,
       datagramsIn: this.#datagramsIn,
       datagramsOut: this.#outbox.datagrams,
       bytesIn: this.#bytesIn,

@@ -1,4 +1,5 @@
-/** Bytes a second over the last seconds: eight buckets of half a second, the running one not counted. */
+/** Bytes a second over the last seconds, in eight buckets of half a second, the running one not counted; fragments a second. */
+import { serialDiff } from "../base/serial.ts";
 import type { Ms } from "../base/time.ts";
 
 const BUCKET_MS = 500;
@@ -36,5 +37,23 @@ export class RateMeter {
     for (let i = 1; i <= steps; i++) this.#bytes[(this.#bucket + i) % BUCKETS] = 0;
     if (bucket - this.#bucket > BUCKETS) this.#bytes.fill(0);
     this.#bucket = bucket;
+  }
+}
+
+/** Smoothing of the fragment rate, a tick. */
+const FRONTIER_GAIN = 0.1;
+
+/** Fragments/s of a stream, smoothed, by how its frontier moves on. */
+export class FrontierRate {
+  perSecond = 0;
+  #frontier: number | undefined;
+
+  /** `frontier`: number of the next fragment, undefined between two runs; `everyMs` since the last call. */
+  tick(frontier: number | undefined, everyMs: number): void {
+    const before = this.#frontier;
+    this.#frontier = frontier;
+    if (frontier === undefined || before === undefined) return;
+    const rate = (Math.max(0, serialDiff(frontier, before)) * 1000) / everyMs;
+    this.perSecond += (rate - this.perSecond) * FRONTIER_GAIN;
   }
 }
