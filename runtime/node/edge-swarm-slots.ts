@@ -142,7 +142,9 @@ export class Slots {
       (_, k) => this.#demand(k) * slotHeadroom - this.#supply(k),
     );
     if (Math.max(...missing) <= 0) return;
-    const isTight = this.pushBps >= this.#pushBpsMax;
+    /* Slots that the edge can still afford to feed; who is pushed to already costs nothing more. */
+    let affordable = (this.#pushBpsMax - this.pushBps) / this.#plannedChildBps();
+    const isTight = affordable < 1;
     const spare = (m: Member) =>
       m.childrenAffordable(this.#room.params, childBps) -
       (isTight ? m.childrenNow() : this.#planned(m, childBps));
@@ -153,8 +155,9 @@ export class Slots {
       .sort((a, b) => worth(b) - worth(a));
     for (const candidate of candidates) {
       while (candidate.spare >= childrenFirst) {
-        const k = this.#worst(missing, candidate.member, isTight);
+        const k = this.#worst(missing, candidate.member, affordable < 1);
         if (k < 0) break;
+        if (this.#room.direct[k]?.has(candidate.member) !== true) affordable--;
         const take = Math.min(candidate.spare, childrenMax);
         this.#openSlot(now, candidate.member, k);
         candidate.spare -= take;
@@ -239,8 +242,24 @@ export class Slots {
     }
   }
 
+  /** Under a cap that is reached: the children of the emptiest slot of each sub-stream move to the others. */
+  #merge(now: Ms): void {
+    if (this.pushBps < this.#pushBpsMax) return;
+    for (const slots of this.#room.slots) {
+      const old = slots.filter((slot) => now - slot.openedAt > RELIEF_AGE_MS);
+      const [emptiest] = old.sort((a, b) => a.children.size - b.children.size);
+      if (emptiest === undefined) continue;
+      const room = (slot: Slot) => Math.max(0, slot.limit - slot.children.size);
+      const elsewhere = slots.reduce((sum, slot) => sum + room(slot), -room(emptiest));
+      if (elsewhere <= emptiest.children.size) continue;
+      this.reliefs++;
+      this.closeSlot(now, emptiest);
+    }
+  }
+
   #relieve(now: Ms): void {
     const { slotReliefAbove, childrenFirst } = this.#room.params;
+    this.#merge(now);
     for (const [k, slots] of this.#room.slots.entries()) {
       if (slots.length === 0) continue;
       const surplus = this.#supply(k) - this.#demand(k) * slotReliefAbove;

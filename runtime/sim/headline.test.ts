@@ -11,7 +11,7 @@ setDefaultTimeout(300_000);
 
 const SEED = 1;
 const VIEWERS = 80;
-const SECONDS = 18;
+const SECONDS = 30;
 
 test("headline-1k, small: the swarm carries the stream, in time and whole", () => {
   const { scenario, traceFor } = loadScenario("headline-1k");
@@ -19,7 +19,7 @@ test("headline-1k, small: the swarm carries the stream, in time and whole", () =
     scenario: {
       ...scenario,
       seconds: SECONDS,
-      warmupSeconds: 10,
+      warmupSeconds: 20,
       viewers: {
         ...scenario.viewers,
         count: VIEWERS,
