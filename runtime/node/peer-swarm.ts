@@ -18,15 +18,16 @@ import type { ConnectPacket } from "../wire/handshake.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import { FLAG_RESENT, flagPhase, Phase } from "../wire/segment.ts";
 import type { StreamInfo } from "../wire/stream-info.ts";
-import { encodePunch, MAP_BYTES_MAX, type MapPacket, type PeerRef } from "../wire/swarm.ts";
+import { encodePunch, type MapPacket, type PeerRef } from "../wire/swarm.ts";
 import type { PeerOptions } from "./api.ts";
 import { nodeKey } from "./member.ts";
 import { type Neighbour, Neighbours } from "./neighbours.ts";
 import { Outlet } from "./outlet.ts";
 import { Parents } from "./parents.ts";
-import { peerReport } from "./peer-report.ts";
+import { PeerTelling } from "./peer-telling.ts";
 import type { Playback } from "./playback.ts";
 import { Puller } from "./puller.ts";
+import { bitCount, pushCount } from "./receiver.ts";
 import { SWARM_PARAMS, type SwarmParams } from "./swarm-params.ts";
 
 /** CONNECTs to neighbours under way at once, and how often each is repeated. */
@@ -36,11 +37,6 @@ const CONNECT_ATTEMPTS = 3;
 const WANT_MS = 3000;
 /** What the start burst is about to bring is not asked for. */
 const START_GRACE_MS = 400;
-/** How often a super node looks at what waits for its uplink. */
-const BACKLOG_MS = 100;
-/** Parents hear of our play point this often: it moves slowly. */
-const FEEDBACK_MS = 2000;
-
 export class PeerSwarm implements SessionHost {
   readonly #context: NodeContext;
   readonly #options: PeerOptions;
@@ -57,12 +53,9 @@ export class PeerSwarm implements SessionHost {
   #edge: Session | undefined;
   #carried = 0;
   #childrenMax = 0;
-  #backlogMs = 0;
-  #backlogAt: Ms = ms(Number.NEGATIVE_INFINITY);
   #begunAt: Ms = NEVER;
   #wantAt: Ms = NEVER;
-  #reportAt: Ms = NEVER;
-  #feedbackAt: Ms = NEVER;
+  readonly #telling: PeerTelling;
   #isWelcome = false;
   /** Media that came in fresh. */
   bytesFromEdge = 0;
@@ -91,6 +84,7 @@ export class PeerSwarm implements SessionHost {
         this.#edge?.sendControl(now, { t: "orphan", mask, node: lost, from }),
       subscribeParent: (now, session, mask, from) => this.#subscribe(now, session, mask, from),
     });
+    this.#telling = new PeerTelling(context, options, this);
   }
 
   /** Holds slots: the edge has recruited it. */
@@ -126,7 +120,7 @@ export class PeerSwarm implements SessionHost {
   handleEdge(now: Ms, session: Session | undefined): void {
     this.#edge = session;
     this.#isWelcome = false;
-    this.#reportAt = session === undefined ? NEVER : ms(now + this.params.reportMs / 4);
+    this.#telling.handleEdge(now, session);
   }
 
   /** What the edge says of the swarm; false for anything else. */
@@ -186,7 +180,7 @@ export class PeerSwarm implements SessionHost {
   /* ---------------------------------------------------------------- time */
 
   nextTimeout(): Ms {
-    let next = Math.min(this.#wantAt, this.#reportAt);
+    let next = Math.min(this.#wantAt, this.#telling.reportAt);
     if (this.#connecting.size === 0) return ms(next);
     for (const connector of this.#connecting.values()) {
       next = Math.min(next, connector.nextTimeout());
@@ -199,23 +193,14 @@ export class PeerSwarm implements SessionHost {
       connector.handleTimeout(now);
       if (connector.nextTimeout() === NEVER) this.#connecting.delete(key);
     }
-    if (now >= this.#reportAt) this.#report(now);
+    if (now >= this.#telling.reportAt) this.#telling.report(now, this.#isWelcome);
     if (now >= this.#wantAt) this.#wantPeers(now);
-  }
-
-  /** How long what waits for the uplink will take, smoothed over about a second. */
-  #noteBacklog(now: Ms): void {
-    if (now < this.#backlogAt) return;
-    this.#backlogAt = ms(now + BACKLOG_MS);
-    const { uplink } = this.#context;
-    const queuedMs = uplink.isLimited ? (this.outlet.queuedBytes * 8000) / uplink.rateBps : 0;
-    this.#backlogMs += (queuedMs - this.#backlogMs) / 8;
   }
 
   /** Called with the peer's ticks while it plays. */
   tick(now: Ms): void {
     const playback = this.#playback;
-    if (this.isSuperNode) this.#noteBacklog(now);
+    if (this.isSuperNode) this.#telling.noteBacklog(now);
     this.parents.tick(now);
     this.#connectCandidates(now);
     for (const neighbour of this.neighbours.toReplace(now, (each) => this.#isBound(each))) {
@@ -226,18 +211,8 @@ export class PeerSwarm implements SessionHost {
     if (now - this.#begunAt >= START_GRACE_MS) {
       this.puller.ask(now, playback, this.parents, this.#edge);
     }
-    this.#gossip(now, playback);
-    if (this.#feedbackAt === NEVER || now >= this.#feedbackAt) this.#feedParents(now, playback);
-  }
-
-  #report(now: Ms): void {
-    this.#reportAt = ms(now + this.params.reportMs);
-    const edge = this.#edge;
-    if (edge === undefined || !this.#isWelcome) return;
-    edge.sendReport(
-      now,
-      peerReport(now, this.#context, this.#options, this.params, this.outlet, this.#backlogMs),
-    );
+    this.#telling.gossip(now, playback);
+    this.#telling.feedParents(now, playback);
   }
 
   #wantPeers(now: Ms): void {
@@ -246,37 +221,6 @@ export class PeerSwarm implements SessionHost {
     if (this.#edge === undefined || this.neighbours.candidates.size > 0) return;
     const count = missing > 0 ? Math.min(missing, this.params.candidates) : 4;
     this.#edge.sendControl(now, { t: "want", count });
-  }
-
-  #gossip(now: Ms, playback: Playback): void {
-    const { gossipMs } = this.params;
-    const index = playback.intake.index;
-    const base = playback.buffer.wantedFrom();
-    const bits = Math.max(0, Math.min(MAP_BYTES_MAX * 8, (index.next() - base) | 0));
-    const bytes = (bits + 7) >>> 3;
-    for (const neighbour of this.neighbours.list) {
-      if (!neighbour.isMeshed || now < neighbour.gossipAt) continue;
-      neighbour.gossipAt = ms(now + gossipMs);
-      const receiver = this.outlet.receivers.get(neighbour.session);
-      if (receiver === undefined || receiver.index === 0) continue;
-      neighbour.session.sendMap(now, receiver.index, base, this.#spareBps(), bytes, (at) => {
-        this.#context.hot.mapBuild(index.store, base, bytes * 8, at);
-      });
-    }
-  }
-
-  #spareBps(): number {
-    const limit = this.#context.uplink.rateBps;
-    const cap = this.#options.uploadBytesPerSecondMax * 8;
-    return Math.min(cap, limit > 0 ? limit : this.params.uplinkGuessBps);
-  }
-
-  #feedParents(now: Ms, playback: Playback): void {
-    this.#feedbackAt = ms(now + FEEDBACK_MS);
-    for (const neighbour of this.neighbours.list) {
-      if (neighbour.index === 0 || !this.parents.isParent(neighbour.key)) continue;
-      neighbour.session.sendFeedback(now, [playback.feedback(now, neighbour.index)]);
-    }
   }
 
   /* ---------------------------------------------------------------- connecting */
@@ -356,9 +300,7 @@ export class PeerSwarm implements SessionHost {
 
   #hasRoomFor(mask: number): boolean {
     const total = this.#childrenMax * bitCount(this.#carried);
-    let used = 0;
-    for (const receiver of this.outlet.receivers.values()) used += bitCount(receiver.mask);
-    return used + bitCount(mask) <= total;
+    return pushCount(this.outlet.receivers.values()) + bitCount(mask) <= total;
   }
 
   /** A session to a peer stands. Of two to the same node the older goes: both sides saw the newer one last. */
@@ -456,11 +398,4 @@ export class PeerSwarm implements SessionHost {
     for (const { session } of [...this.neighbours.list]) session.close(now, CloseCode.done, "");
     this.outlet.end(now);
   }
-}
-
-function bitCount(mask: number): number {
-  let bits = mask >>> 0;
-  let count = 0;
-  for (; bits !== 0; bits &= bits - 1) count++;
-  return count;
 }

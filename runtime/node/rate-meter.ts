@@ -1,4 +1,7 @@
-/** Bytes a second over the last seconds, in eight buckets of half a second, the running one not counted; fragments a second. */
+/**
+ * Bytes a second over the last seconds, in eight buckets of half a second, the running one not counted; and fragments
+ * a second by how a stream moves on.
+ */
 import { serialDiff } from "../base/serial.ts";
 import type { Ms } from "../base/time.ts";
 

@@ -77,3 +77,17 @@ export class Receiver {
     return false;
   }
 }
+
+/** Sub-streams pushed to all of them together. */
+export function pushCount(receivers: Iterable<Receiver>): number {
+  let count = 0;
+  for (const { mask } of receivers) count += bitCount(mask);
+  return count;
+}
+
+/** Sub-streams of a mask. */
+export function bitCount(mask: number): number {
+  let count = 0;
+  for (let bits = mask >>> 0; bits !== 0; bits &= bits - 1) count++;
+  return count;
+}
