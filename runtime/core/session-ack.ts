@@ -1,6 +1,6 @@
 /**
- * When a session acknowledges: at once on a gap, after so many packets, or a while after the first. While the path loses
- * packets each ACK is said again, since on a thin stream the next one may be a frame away.
+ * When a session acknowledges: at once on a gap, after so many packets, or a while after the first. While the path
+ * loses packets each ACK is said again, since on a thin stream the next one may be a frame away.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
 import { ACK_FAST, ACK_REPEAT_FOR_MS, ACK_REPEATS, type AckProfile } from "./session-types.ts";

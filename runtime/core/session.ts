@@ -230,10 +230,8 @@ export class Session implements HeapMember {
   /** When this session wants `handleTimeout`. */
   nextTimeout(): Ms {
     const lossAt = this.#hot.lossDeadline(this.handle);
-    const aliveAt = Math.min(
-      this.#lastSentAt + this.#ack.keepaliveMs,
-      this.#lastReceivedAt + DEAD_MS,
-    );
+    const { keepaliveMs } = this.#ack;
+    const aliveAt = Math.min(this.#lastSentAt + keepaliveMs, this.#lastReceivedAt + DEAD_MS);
     const at = Math.min(this.#ackTiming.dueAt, lossAt, aliveAt, this.#pingAt);
     const { control } = this;
     if (control === undefined || control.isSettled) return ms(at);
@@ -255,20 +253,18 @@ export class Session implements HeapMember {
   #checkLoss(now: Ms): void {
     this.#context.settle(now, this, this.#hot.lossCheck(this.handle, now));
     if (!this.isOpen || !this.#hot.tailProbeDue(this.handle, now)) return;
-    if (this.#ack.repairs === "receiver")
-      return; /* its ACKs are late by design: a probe would only ask for one */
+    if (this.isReceiverRepaired) return; /* its ACKs are late by design: a probe asks in vain */
     if (this.control?.hasUnsent === true) this.control.flush(now);
     else this.#sendControlPacket(now, PacketKind.probe, 0, new Uint8Array(0));
   }
 
   #ping(now: Ms): void {
-    const isSettled = this.#ack.repairs === "receiver" && this.clock.ready;
+    const isSettled = this.isReceiverRepaired && this.clock.ready;
+    const sentAt = toClockUnits(now);
     const number = ++this.#pings;
     const { pingMs } = this.#ack;
     this.#pingAt = nextPingAt(now, this.since, isSettled ? Number.NaN : number, pingMs);
-    this.sendUnnumbered(now, PacketType.PING, (buf, at) =>
-      encodePing(buf, at, number, toClockUnits(now)),
-    );
+    this.sendUnnumbered(now, PacketType.PING, (buf, at) => encodePing(buf, at, number, sentAt));
   }
 
   /* ---------------------------------------------------------------- receiving */
@@ -330,12 +326,8 @@ export class Session implements HeapMember {
 
   flushAck(now: Ms): void {
     this.#ackTiming.handleSent(now);
-    this.sendUnnumbered(
-      now,
-      PacketType.ACK,
-      (_buf, at) => at + this.#hot.ackBuild(this.handle, now, at),
-      ID_BYTES + MAX_ACK_BYTES,
-    );
+    const body = (_buf: Uint8Array, at: number) => at + this.#hot.ackBuild(this.handle, now, at);
+    this.sendUnnumbered(now, PacketType.ACK, body, ID_BYTES + MAX_ACK_BYTES);
   }
 
   /** Sends what the last input made due: called once at its end. */

@@ -1,4 +1,7 @@
-/** The streams of an edge by name: one is made when somebody first wants it, and goes when it is of no use to anybody. */
+/**
+ * The streams of an edge by name: one is made when somebody first wants it, and goes when it is of
+ * no use to anybody.
+ */
 import type { EdgeEvent, EdgeOptions } from "./api.ts";
 import { EdgeIngest } from "./edge-ingest.ts";
 import type { NodeEnvironment } from "./node.ts";

@@ -181,7 +181,6 @@ export class PeerSwarm implements SessionHost {
 
   nextTimeout(): Ms {
     let next = Math.min(this.#wantAt, this.#telling.reportAt);
-    if (this.#connecting.size === 0) return ms(next);
     for (const connector of this.#connecting.values()) {
       next = Math.min(next, connector.nextTimeout());
     }

@@ -15,10 +15,7 @@ import {
 } from "./stream-world.ts";
 import type { WorldNode } from "./world.ts";
 
-/*
- * Seconds of virtual time are a fraction of that in real time, but not on a machine with much else
- * to do.
- */
+/* Seconds of virtual time take a fraction of that, but not on a machine with much else to do. */
 setDefaultTimeout(60_000);
 
 /** Until the nodes have met, before anything is published. */
@@ -394,15 +391,9 @@ describe("who may not", () => {
     const third = stream.addPeer();
     stream.world.run(3000);
     finish(stream);
-    expect(stream.log(lost).events[0]).toMatchObject({
-      type: "refused",
-      reason: "unknown stream",
-      final: true,
-    });
-    expect(stream.log(third).events[0]).toMatchObject({
-      type: "refused",
-      reason: "overloaded",
-      final: false,
-    });
+    const isUnknown = { type: "refused", reason: "unknown stream", final: true };
+    const isFull = { type: "refused", reason: "overloaded", final: false };
+    expect(stream.log(lost).events[0]).toMatchObject(isUnknown);
+    expect(stream.log(third).events[0]).toMatchObject(isFull);
   });
 });
