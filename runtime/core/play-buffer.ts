@@ -7,8 +7,7 @@
  *   whole, but late       handed on at once if nothing is missing before it, else after a while: for the decoder only
  *   a reference is lost   frames that need it are handed on as damaged (`strict`: kept back until the next key frame)
  *
- * It starts at a group: the play point is live − target at once, and what lies before it comes out for the decoder
- * only.
+ * It starts at a group: the play point is live − target at once; what lies before it comes out for the decoder only.
  */
 import { serialDiff } from "../base/serial.ts";
 import { type Ms, ms, NEVER } from "../base/time.ts";
