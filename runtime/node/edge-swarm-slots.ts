@@ -20,10 +20,7 @@ const WAITING_GAIN = 0.3;
 const BITRATE_GAIN = 0.02;
 /** What a congested slot keeps of its limit, a report. */
 const SHRINK_FACTOR = 0.85;
-/**
- * Behind a holder whose uplink queues for longer than this, ms, children are better off with the
- * edge; not tuned yet.
- */
+/** Behind a holder whose uplink queues for longer than this, ms, children are better off with the edge. */
 const HOPELESS_QUEUE_MS = 400;
 const NOBODY: ReadonlyMap<Member, number> = new Map();
 
