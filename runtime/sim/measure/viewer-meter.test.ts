@@ -101,6 +101,18 @@ describe("a viewer's figures", () => {
     expect(bench.tallies.whole.firstFrame.max).toBe(1300);
   });
 
+  test("what comes too late to be seen once play-out has begun is skipped, with the gap before it", () => {
+    for (const frame of bench.frames) {
+      if (frame.dtsMs >= 1000 && frame.dtsMs < 1040) continue;
+      const isLate = frame.dtsMs >= 1040 && frame.dtsMs < 1080;
+      bench.meter.handleFrame(onTime(frame), EPOCH, frame, isLate, false);
+    }
+    bench.meter.finish(4000 + DELAY_MS);
+    /* Each 40 ms hold one picture and two sounds: one span absent, one late. */
+    expect(bench.tallies.whole.framesSkipped).toBe(6);
+    expect(bench.tallies.whole.framesDue).toBe(300);
+  });
+
   test("who never sees anything has been frozen all the time", () => {
     bench.meter.finish(9000);
     const { whole } = bench.tallies;

@@ -82,8 +82,12 @@ export class ViewerMeter {
     } else this.gapMsMax = Math.max(this.gapMsMax, now - this.#lastFrameMs);
     this.#lastFrameMs = now;
     this.framesPlayed++;
-    if (!decodeOnly) this.#count(now, entry, damaged);
+    const isLate = decodeOnly && this.#firstLive >= 0;
+    /* Too late to be seen: skipped, and so is what was missing before it; the picture has not moved on. */
+    if (isLate) this.#countSkipped(now, entry.number - this.#last);
+    else if (!decodeOnly) this.#count(now, entry, damaged);
     this.#last = entry.number;
+    if (isLate) return;
     const track = frame.kind === FrameKind.audio ? this.#audio : this.#video;
     track.number = entry.number;
     track.atMs = now;
