@@ -1,6 +1,6 @@
 /**
  * The numbers that both sides of the border know: statuses, limits and the places of results. They repeat
- * `runtime/core/hot-path.ts`; a test compares the two.
+ * `runtime/core/hot-path/hot-path.ts`; a test compares the two.
  */
 
 export const STATUS_FULL: i32 = -1;

@@ -1,4 +1,4 @@
-/** Exports of the hot path; what they mean stands in `runtime/core/hot-path.ts`. */
+/** Exports of the hot path; what they mean stands in `runtime/core/hot-path/hot-path.ts`. */
 import { Heap } from "./heap";
 import { Insert } from "./insert";
 import { Loss } from "./loss";

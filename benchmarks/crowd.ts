@@ -11,7 +11,7 @@ import { systemClock } from "../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { PeerEvent, PeerOptions } from "../runtime/node/api.ts";
-import { Peer } from "../runtime/node/peer.ts";
+import { Peer } from "../runtime/node/peer/peer.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { quantile } from "./lib/report.ts";

@@ -4,7 +4,7 @@
  * new run of the encoder is a new epoch.
  */
 import { serialDiff } from "../runtime/base/serial.ts";
-import type { HotPath } from "../runtime/core/hot-path.ts";
+import type { HotPath } from "../runtime/core/hot-path/hot-path.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";

@@ -3,12 +3,12 @@
  * local players, its figures to whoever asks. It goes on by itself whatever the edge does; only
  * what the edge says is final ends it.
  */
-import type { HotPath } from "../runtime/core/hot-path.ts";
+import type { HotPath } from "../runtime/core/hot-path/hot-path.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { LinkEvent, PeerEvent, PeerOptions, PeerStats } from "../runtime/node/api.ts";
-import { Peer } from "../runtime/node/peer.ts";
+import { Peer } from "../runtime/node/peer/peer.ts";
 import type { Address } from "../runtime/wire/address.ts";
 import { FlvHub } from "./flv-hub.ts";
 import type { ReaderRefusal } from "./http-app.ts";

@@ -5,7 +5,7 @@ import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { PeerEvent, PublisherEvent } from "../runtime/node/api.ts";
 import type { Node, NodeEnvironment } from "../runtime/node/node.ts";
-import { Peer } from "../runtime/node/peer.ts";
+import { Peer } from "../runtime/node/peer/peer.ts";
 import { Publisher } from "../runtime/node/publisher.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { Address } from "../runtime/wire/address.ts";

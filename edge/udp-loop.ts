@@ -4,7 +4,7 @@ import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
 import type { EdgeEvent } from "../runtime/node/api.ts";
-import { Edge } from "../runtime/node/edge.ts";
+import { Edge } from "../runtime/node/edge/edge.ts";
 import { createSwarmParams } from "../runtime/node/swarm-params.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
 import type { EdgeConfig } from "./config/load.ts";

@@ -1,14 +1,14 @@
 /**
  * The edge's fan-out and nothing around it: sessions without handshakes, a store, and frames that go to a share of the
- * receivers at a time, fragment by fragment, as an outlet passes them on (runtime/node/outlet.ts).
+ * receivers at a time, fragment by fragment, as an outlet passes them on (runtime/node/edge/outlet.ts).
  */
 import { assert } from "../../runtime/base/assert.ts";
 import { type Ms, ms } from "../../runtime/base/time.ts";
-import { NodeContext } from "../../runtime/core/node-context.ts";
-import { Outbox } from "../../runtime/core/outbox.ts";
-import { SendClass } from "../../runtime/core/send-queue.ts";
-import { ACK_FAST, type Session, type SessionHost } from "../../runtime/core/session.ts";
-import { Uplink } from "../../runtime/core/uplink.ts";
+import { SendClass } from "../../runtime/core/sending/send-queue.ts";
+import { Uplink } from "../../runtime/core/sending/uplink.ts";
+import { NodeContext } from "../../runtime/core/session/node-context.ts";
+import { Outbox } from "../../runtime/core/session/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../../runtime/core/session/session.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../../runtime/node/node.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 

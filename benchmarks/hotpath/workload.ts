@@ -5,7 +5,7 @@
  * A round is 10 ms of 256 sessions: each sends eight packets, seven or eight of them arrive 50 ms later, one ACK comes
  * back, and its sender settles what it tells. Beside that, 64 frames of four fragments are filed and read.
  */
-import type { HotPath } from "../../runtime/core/hot-path.ts";
+import type { HotPath } from "../../runtime/core/hot-path/hot-path.ts";
 import { encodeDataHead, HEAD_BYTES } from "../../runtime/wire/packet.ts";
 
 export const SESSIONS = 256;

@@ -5,12 +5,12 @@
  */
 import { assert } from "../../runtime/base/assert.ts";
 import { type Ms, ms } from "../../runtime/base/time.ts";
-import type { HotPath } from "../../runtime/core/hot-path.ts";
-import { NodeContext } from "../../runtime/core/node-context.ts";
-import { Outbox } from "../../runtime/core/outbox.ts";
-import { type QueuedSegment, SendClass } from "../../runtime/core/send-queue.ts";
-import { ACK_FAST, type Session, type SessionHost } from "../../runtime/core/session.ts";
-import { Uplink } from "../../runtime/core/uplink.ts";
+import type { HotPath } from "../../runtime/core/hot-path/hot-path.ts";
+import { type QueuedSegment, SendClass } from "../../runtime/core/sending/send-queue.ts";
+import { Uplink } from "../../runtime/core/sending/uplink.ts";
+import { NodeContext } from "../../runtime/core/session/node-context.ts";
+import { Outbox } from "../../runtime/core/session/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../../runtime/core/session/session.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../../runtime/node/node.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 

@@ -1,12 +1,12 @@
 /** One viewer of a real swarm: a production peer on a shaped socket, seen by meters at its rim. */
 import { Prng } from "../../runtime/base/prng.ts";
-import type { HotPath } from "../../runtime/core/hot-path.ts";
+import type { HotPath } from "../../runtime/core/hot-path/hot-path.ts";
 import { bindUdp } from "../../runtime/io/bind-udp.ts";
 import { systemClock } from "../../runtime/io/clock.ts";
 import { type RunningNode, runNode } from "../../runtime/io/driver.ts";
 import { systemRandom } from "../../runtime/io/entropy.ts";
 import type { PeerEvent } from "../../runtime/node/api.ts";
-import { Peer } from "../../runtime/node/peer.ts";
+import { Peer } from "../../runtime/node/peer/peer.ts";
 import { createSwarmParams, type SwarmParams } from "../../runtime/node/swarm-params.ts";
 import type { FragmentMeter } from "../../runtime/sim/measure/fragment-meter.ts";
 import type { ViewerMeter } from "../../runtime/sim/measure/viewer-meter.ts";

@@ -7,8 +7,8 @@
  *   bytes:  | head, payload if asked for (1,472 B) | head … |        hot path's memory:  … | payload | …
  */
 import { assert } from "../base/assert.ts";
-import type { HotPath } from "../core/hot-path.ts";
-import type { Transmit } from "../core/outbox.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
+import type { Transmit } from "../core/session/outbox.ts";
 import type { Address } from "../wire/address.ts";
 
 /** Longest UDP payload that can be added; the protocol's own limit is 1,200 B. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type Ms, ms, NEVER } from "../base/time.ts";
-import type { HotPath } from "../core/hot-path.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
 import type { Input, Node, Output } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";

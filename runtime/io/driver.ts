@@ -5,7 +5,7 @@
  * datagram does can stop the loop: an error is reported and the loop goes on.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
-import type { HotPath } from "../core/hot-path.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
 import type { Input, Node } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
 import type { Clock } from "./clock.ts";

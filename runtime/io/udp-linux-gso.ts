@@ -10,7 +10,7 @@
  *
  * What the system does not take is left to the socket's ordinary way.
  */
-import type { HotPath } from "../core/hot-path.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
 import type { Address } from "../wire/address.ts";
 import { parseIpv4, parseIpv6 } from "../wire/ip-text.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";

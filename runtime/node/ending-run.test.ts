@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { ms } from "../base/time.ts";
 import { Pair } from "../core/testing/session-pair.ts";
 import { EndingRun } from "./ending-run.ts";
-import { OwnStream } from "./own-stream.ts";
+import { OwnStream } from "./peer/own-stream.ts";
 import { streamIdOf } from "./stream-id.ts";
 
 test("a run that is over lives until its time, then leaves its sessions, closed ones too", () => {

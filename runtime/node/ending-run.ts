@@ -3,7 +3,7 @@
  * sent, what was lost is repaired, and then everything is given back.
  */
 import type { Ms } from "../base/time.ts";
-import type { Session } from "../core/session.ts";
+import type { Session } from "../core/session/session.ts";
 import type { EpochSource } from "./intake.ts";
 
 export class EndingRun {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { ms } from "../base/time.ts";
-import { SegmentIndex } from "../core/segment-index.ts";
+import { SegmentIndex } from "../core/segments/segment-index.ts";
 import { createHotPath } from "../wasm/create.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
 import { FrameReader, groupFrames } from "./frame-reader.ts";
-import { OwnStream } from "./own-stream.ts";
+import { OwnStream } from "./peer/own-stream.ts";
 import { streamIdOf } from "./stream-id.ts";
 
 const RETENTION = { retainMs: 5000, groupMsMax: 12_000 };

@@ -4,7 +4,7 @@
  */
 import { serialAfter, serialDiff } from "../base/serial.ts";
 import { type Ms, NEVER } from "../base/time.ts";
-import type { Segment, SegmentIndex } from "../core/segment-index.ts";
+import type { Segment, SegmentIndex } from "../core/segments/segment-index.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 
 /** How long a hole may hold up the frames behind it. */

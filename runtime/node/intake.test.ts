@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { ProtocolViolation } from "../base/errors.ts";
 import { ms } from "../base/time.ts";
-import { MAX_BODY_BYTES } from "../core/hot-path.ts";
-import type { Session } from "../core/session.ts";
+import { MAX_BODY_BYTES } from "../core/hot-path/hot-path.ts";
+import type { Session } from "../core/session/session.ts";
 import { createHotPath } from "../wasm/create.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../wire/segment.ts";

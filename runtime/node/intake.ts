@@ -4,10 +4,10 @@
  */
 import { ProtocolViolation } from "../base/errors.ts";
 import { type Ms, ms } from "../base/time.ts";
-import { CaptureClock } from "../core/clock-estimate.ts";
-import { type HotPath, Inserted, Status } from "../core/hot-path.ts";
-import { SegmentIndex, type SegmentIndexOptions } from "../core/segment-index.ts";
-import type { Session, StreamSink } from "../core/session.ts";
+import { type HotPath, Inserted, Status } from "../core/hot-path/hot-path.ts";
+import { SegmentIndex, type SegmentIndexOptions } from "../core/segments/segment-index.ts";
+import type { Session, StreamSink } from "../core/session/session.ts";
+import { CaptureClock } from "../core/time/clock-estimate.ts";
 import type { FragmentHeader } from "../wire/packet.ts";
 import { FLAG_RESENT, flagPhase } from "../wire/segment.ts";
 

@@ -1,6 +1,6 @@
 /** A session's figures as its owner shows them. */
 import type { Ms } from "../base/time.ts";
-import type { Session } from "../core/session.ts";
+import type { Session } from "../core/session/session.ts";
 import { addressKey } from "../wire/address.ts";
 import type { LinkStats } from "./api.ts";
 

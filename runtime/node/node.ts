@@ -4,7 +4,7 @@
  * it: `io/driver.ts` over real sockets and `sim/` over a virtual network.
  */
 import type { Ms } from "../base/time.ts";
-import type { Output } from "../core/outbox.ts";
+import type { Output } from "../core/session/outbox.ts";
 import type { Address } from "../wire/address.ts";
 
 export interface Node<Event> {
@@ -26,11 +26,11 @@ export type Input =
     }
   | { readonly kind: "timeout" };
 
-export type { Output, Transmit } from "../core/outbox.ts";
+export type { Output, Transmit } from "../core/session/outbox.ts";
 
 /** What the outside gives a node at birth. */
 export interface NodeEnvironment {
-  readonly hot: import("../core/hot-path.ts").HotPath;
+  readonly hot: import("../core/hot-path/hot-path.ts").HotPath;
   /** Unpredictable on a real node (connection ids, cookies' secret); seeded in the simulator. */
   readonly random: import("../base/prng.ts").Random;
   /**

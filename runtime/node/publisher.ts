@@ -3,12 +3,12 @@
  * current group of pictures, so that an edge that comes back (or comes late) gets a point to start from.
  */
 import { AT_ONCE, type Ms, ms, NEVER } from "../base/time.ts";
-import type { HotPath } from "../core/hot-path.ts";
-import { NodeContext } from "../core/node-context.ts";
-import { Outbox, type Output } from "../core/outbox.ts";
-import { SendClass } from "../core/send-queue.ts";
-import { ACK_FAST, type Session, type SessionHost } from "../core/session.ts";
-import { Uplink } from "../core/uplink.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
+import { SendClass } from "../core/sending/send-queue.ts";
+import { Uplink } from "../core/sending/uplink.ts";
+import { NodeContext } from "../core/session/node-context.ts";
+import { Outbox, type Output } from "../core/session/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../core/session/session.ts";
 import type { CloseCode } from "../wire/close-code.ts";
 import type { ControlMessage } from "../wire/control.ts";
 import { proofOf } from "../wire/cookie.ts";
@@ -18,7 +18,7 @@ import { CONNECTED_FROM } from "../wire/packet.ts";
 import type { PublisherCommands, PublisherEvent, PublisherOptions, PublisherStats } from "./api.ts";
 import { linkStats } from "./link-stats.ts";
 import type { Input, NodeEnvironment } from "./node.ts";
-import { OwnStream } from "./own-stream.ts";
+import { OwnStream } from "./peer/own-stream.ts";
 import { streamIdOf } from "./stream-id.ts";
 import { Upstream } from "./upstream.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ms, NEVER } from "../base/time.ts";
-import { ACK_FAST } from "../core/session.ts";
+import { ACK_FAST } from "../core/session/session.ts";
 import { BOB, Pair } from "../core/testing/session-pair.ts";
 import type { Address } from "../wire/address.ts";
 import { CloseCode } from "../wire/close-code.ts";

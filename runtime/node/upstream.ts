@@ -3,9 +3,9 @@
  * session at a time, and a new attempt, with the next edge, whenever it is lost.
  */
 import { type Ms, ms, NEVER } from "../base/time.ts";
-import { Connector, type ConnectResult } from "../core/connector.ts";
-import type { NodeContext } from "../core/node-context.ts";
-import type { AckProfile, Session, SessionHost } from "../core/session.ts";
+import { Connector, type ConnectResult } from "../core/session/connector.ts";
+import type { NodeContext } from "../core/session/node-context.ts";
+import type { AckProfile, Session, SessionHost } from "../core/session/session.ts";
 import { type Address, addressKey } from "../wire/address.ts";
 import { CloseCode, closeName } from "../wire/close-code.ts";
 import type { AcceptPacket, ConnectParams } from "../wire/handshake.ts";

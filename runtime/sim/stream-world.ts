@@ -3,10 +3,10 @@
  * frame that was published and played written down. The tests of the roles stand on it; a scenario
  * needs more and has its own.
  */
-import type { HotPath } from "../core/hot-path.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
 import type { EdgeEvent, PeerEvent, PeerOptions, PublisherEvent } from "../node/api.ts";
-import { Edge } from "../node/edge.ts";
-import { Peer } from "../node/peer.ts";
+import { Edge } from "../node/edge/edge.ts";
+import { Peer } from "../node/peer/peer.ts";
 import { Publisher } from "../node/publisher.ts";
 import { createHotPath } from "../wasm/create.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";

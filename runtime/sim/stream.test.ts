@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Prng } from "../base/prng.ts";
 import type { PeerEvent } from "../node/api.ts";
-import type { Peer } from "../node/peer.ts";
+import type { Peer } from "../node/peer/peer.ts";
 import { FrameKind } from "../wire/frame.ts";
 import { IDEAL, type LinkModel } from "./network/link.ts";
 import type { AccessModel } from "./network/presets.ts";

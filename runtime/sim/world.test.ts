@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Ms, ms, NEVER } from "../base/time.ts";
-import type { HotPath } from "../core/hot-path.ts";
-import { createTwinHotPath } from "../core/hot-path-twin.ts";
+import type { HotPath } from "../core/hot-path/hot-path.ts";
+import { createTwinHotPath } from "../core/hot-path/hot-path-twin.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
 import { IDEAL } from "./network/link.ts";

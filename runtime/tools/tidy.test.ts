@@ -179,7 +179,7 @@ function hasTest(path: string): boolean {
   const words = path.slice(folder.length + 1, -".ts".length).split("-");
   const stems = words.map((_, i) => `${folder}/${words.slice(0, i + 1).join("-")}`);
   return sources.some((source) => {
-    if (dirname(source.path) !== folder || !source.path.endsWith(".test.ts")) return false;
+    if (!source.path.startsWith(`${folder}/`) || !source.path.endsWith(".test.ts")) return false;
     const isNamedSo = stems.some((stem) => {
       return source.path === `${stem}.test.ts` || source.path.startsWith(`${stem}-`);
     });

@@ -3,8 +3,8 @@
  * into `build/hot-path-wasm.ts`, which every way of running (from source, bundled, compiled to one file) can import.
  */
 import { HOT_PATH_WASM_BASE64 } from "../../build/hot-path-wasm.ts";
-import type { InspectableHotPath } from "../core/hot-path.ts";
-import { createTwinHotPath } from "../core/hot-path-twin.ts";
+import type { InspectableHotPath } from "../core/hot-path/hot-path.ts";
+import { createTwinHotPath } from "../core/hot-path/hot-path-twin.ts";
 import { createWasmHotPath } from "./hot-path-wasm.ts";
 import { MEMORY_MIB_DEFAULT } from "./load.ts";
 

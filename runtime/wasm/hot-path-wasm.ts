@@ -1,8 +1,8 @@
 /**
- * The WASM hot path behind the contract of `core/hot-path.ts`. The methods only turn signed results into unsigned ones
- * and 0/1 into booleans; nothing here allocates per call.
+ * The WASM hot path behind the contract of `core/hot-path/hot-path.ts`. The methods only turn signed
+ * results into unsigned ones and 0/1 into booleans; nothing here allocates per call.
  */
-import { type InspectableHotPath, OUT_BYTES } from "../core/hot-path.ts";
+import { type InspectableHotPath, OUT_BYTES } from "../core/hot-path/hot-path.ts";
 import { type HotPathExports, loadHotPath, MEMORY_MIB_DEFAULT } from "./load.ts";
 
 export interface WasmHotPathOptions {

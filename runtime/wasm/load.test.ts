@@ -14,7 +14,7 @@ import {
   Received,
   Settled,
   Status,
-} from "../core/hot-path.ts";
+} from "../core/hot-path/hot-path.ts";
 import { createHotPath } from "./create.ts";
 import { HotPathAbort } from "./load.ts";
 import { testHotPath } from "./testing.ts";

@@ -6,7 +6,7 @@
  */
 import { expect } from "bun:test";
 import fc from "fast-check";
-import { type InspectableHotPath, Settled } from "../core/hot-path.ts";
+import { type InspectableHotPath, Settled } from "../core/hot-path/hot-path.ts";
 import { type HotPathKind, testHotPath } from "./testing.ts";
 
 /** One instance and the handles it gave out. */

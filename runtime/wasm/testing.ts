@@ -1,5 +1,5 @@
 /** Helpers for the one test suite that runs over both implementations of the hot path. */
-import { type InspectableHotPath, Settled } from "../core/hot-path.ts";
+import { type InspectableHotPath, Settled } from "../core/hot-path/hot-path.ts";
 import { createHotPath } from "./create.ts";
 
 export const HOT_PATHS = ["wasm", "twin"] as const;

@@ -8,11 +8,11 @@ import { Prng } from "../../base/prng.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { FrameKind, type MediaFrame } from "../../wire/frame.ts";
 import { Phase, withPhase } from "../../wire/segment.ts";
-import { CaptureClock, ClockEstimate } from "../clock-estimate.ts";
-import { type HotPath, Inserted } from "../hot-path.ts";
-import { PlayBuffer, type PlayBufferOptions, type PlayedFrame } from "../play-buffer.ts";
-import { type CutSegment, SegmentCutter } from "../segment-cutter.ts";
-import { SegmentIndex } from "../segment-index.ts";
+import { type HotPath, Inserted } from "../hot-path/hot-path.ts";
+import { PlayBuffer, type PlayBufferOptions, type PlayedFrame } from "../play/play-buffer.ts";
+import { type CutSegment, SegmentCutter } from "../segments/segment-cutter.ts";
+import { SegmentIndex } from "../segments/segment-index.ts";
+import { CaptureClock, ClockEstimate } from "../time/clock-estimate.ts";
 import { VirtualClock } from "./bottleneck.ts";
 
 export interface Passage {

@@ -3,9 +3,9 @@
  * sending policy does can be measured on millions of packets. One `PolicyNode` is one uplink with many receivers.
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
-import { type HotPath, MAX_ACK_BYTES, Settled } from "../hot-path.ts";
-import { type SendItem, type SendPort, SendQueue } from "../send-queue.ts";
-import { Uplink, type UplinkOptions } from "../uplink.ts";
+import { type HotPath, MAX_ACK_BYTES, Settled } from "../hot-path/hot-path.ts";
+import { type SendItem, type SendPort, SendQueue } from "../sending/send-queue.ts";
+import { Uplink, type UplinkOptions } from "../sending/uplink.ts";
 import type { Link, VirtualClock } from "./bottleneck.ts";
 
 const KIND = { fragment: 1, bundle: 2, probe: 3 } as const;

@@ -1,6 +1,11 @@
 /** A port that writes down what a queue does, with a path of fixed figures: for tests of single decisions. */
 import type { Ms } from "../../base/time.ts";
-import { type QueuedSegment, SendClass, type SendItem, type SendPort } from "../send-queue.ts";
+import {
+  type QueuedSegment,
+  SendClass,
+  type SendItem,
+  type SendPort,
+} from "../sending/send-queue.ts";
 
 export class RecordingPort implements SendPort {
   rttMs = 100;

@@ -3,8 +3,8 @@
  * tests run them short; anyone may run them longer.
  */
 import type { Ms } from "../../base/time.ts";
-import type { HotPath } from "../hot-path.ts";
-import type { QueuedSegment } from "../send-queue.ts";
+import type { HotPath } from "../hot-path/hot-path.ts";
+import type { QueuedSegment } from "../sending/send-queue.ts";
 import { Link, type LinkOptions, VirtualClock } from "./bottleneck.ts";
 import { FAST_ACKS, PolicyNode, PolicyPair, type ReceiverOptions } from "./policy-pair.ts";
 import { Video, type VideoOptions } from "./policy-video.ts";

@@ -3,8 +3,8 @@
  * references they need, within a deadline after capture.
  */
 import { type Ms, ms } from "../../base/time.ts";
-import { MAX_BODY_BYTES } from "../hot-path.ts";
-import { Priority, type QueuedSegment, SendClass } from "../send-queue.ts";
+import { MAX_BODY_BYTES } from "../hot-path/hot-path.ts";
+import { Priority, type QueuedSegment, SendClass } from "../sending/send-queue.ts";
 import type { VirtualClock } from "./bottleneck.ts";
 
 export interface VideoOptions {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../../base/prng.ts";
-import { createTwinHotPath } from "../../core/hot-path-twin.ts";
+import { createTwinHotPath } from "../../core/hot-path/hot-path-twin.ts";
 import type { Address } from "../../wire/address.ts";
 import { EventQueue } from "../event-queue.ts";
 import { IDEAL } from "./link.ts";

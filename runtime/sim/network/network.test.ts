@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../../base/prng.ts";
-import type { HotPath } from "../../core/hot-path.ts";
-import { createTwinHotPath } from "../../core/hot-path-twin.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
+import { createTwinHotPath } from "../../core/hot-path/hot-path-twin.ts";
 import type { Address } from "../../wire/address.ts";
 import { EventQueue } from "../event-queue.ts";
 import { IDEAL, type LinkModel } from "./link.ts";

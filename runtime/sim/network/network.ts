@@ -10,8 +10,8 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { Prng } from "../../base/prng.ts";
-import type { HotPath } from "../../core/hot-path.ts";
-import type { Transmit } from "../../core/outbox.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
+import type { Transmit } from "../../core/session/outbox.ts";
 import { type Address, addressKey } from "../../wire/address.ts";
 import { HEAD_BYTES, PacketType } from "../../wire/packet.ts";
 import type { EventQueue } from "../event-queue.ts";

@@ -4,7 +4,7 @@
  * hot path: the packet holds a reference to the slot instead, and gives it back when it is freed.
  */
 import { assert } from "../../base/assert.ts";
-import type { HotPath } from "../../core/hot-path.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
 
 /** Most packets carry a head of 21 B and a slot, or an ACK; the rest up to a whole datagram. */
 const CLASS_BYTES = [64, 320, 1536] as const;

@@ -4,10 +4,10 @@
  * meters; what to make of it is the report's and the checkers' business.
  */
 import { Prng, type Random } from "../../base/prng.ts";
-import type { HotPath } from "../../core/hot-path.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
 import type { EdgeEvent, PeerEvent } from "../../node/api.ts";
-import { Edge } from "../../node/edge.ts";
-import { Peer } from "../../node/peer.ts";
+import { Edge } from "../../node/edge/edge.ts";
+import { Peer } from "../../node/peer/peer.ts";
 import { Publisher } from "../../node/publisher.ts";
 import { createSwarmParams, type SwarmParams } from "../../node/swarm-params.ts";
 import type { Scorer } from "../../score/scorer.ts";

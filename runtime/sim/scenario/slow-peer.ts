@@ -4,8 +4,8 @@
  * wrong.
  */
 import { Prng } from "../../base/prng.ts";
-import type { HotPath } from "../../core/hot-path.ts";
-import type { Transmit } from "../../core/outbox.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
+import type { Transmit } from "../../core/session/outbox.ts";
 import { type Address, sameAddress } from "../../wire/address.ts";
 import { PacketType } from "../../wire/packet.ts";
 

@@ -1,0 +1,103 @@
+/**
+ * What a session and its surroundings say to each other: how often it acknowledges, who hears of what comes in, where
+ * fragments go and come from.
+ */
+import type { Ms } from "../../base/time.ts";
+import type { CloseCode } from "../../wire/close-code.ts";
+import type { ControlMessage } from "../../wire/control.ts";
+import type {
+  AnswerPacket,
+  ClockEntry,
+  FeedbackEntry,
+  RequestPacket,
+} from "../../wire/feedback.ts";
+import type { FragmentHeader } from "../../wire/packet.ts";
+import type { MapPacket, ReportPacket } from "../../wire/swarm.ts";
+import type { Session } from "./session.ts";
+
+/** What the hot path's window remembers a packet as. */
+export const PacketKind = { fragment: 1, bundle: 2, control: 3, probe: 4 } as const;
+
+/** How a session keeps its other side informed: high-rate paths, and the many thin ones among peers. */
+export interface AckProfile {
+  readonly delayMs: number;
+  readonly everyPackets: number;
+  /** Between two pings once the clock is known. */
+  readonly pingMs: number;
+  /** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
+  readonly keepaliveMs: number;
+  /**
+   * Who repairs pushed fragments: the sender by its ACKs, or the receiver by asking (among peers, where a sender has a
+   * packet each 120 ms and the receiver sees the gap in all its sub-streams together long before an ACK could tell).
+   */
+  readonly repairs: "sender" | "receiver";
+}
+export const ACK_FAST: AckProfile = {
+  delayMs: 10,
+  everyPackets: 8,
+  pingMs: 2000,
+  keepaliveMs: 1000,
+  repairs: "sender",
+};
+export const ACK_PEER: AckProfile = {
+  delayMs: 500,
+  everyPackets: 32,
+  pingMs: 8000,
+  keepaliveMs: 1400,
+  repairs: "receiver",
+};
+
+/** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
+export const ACK_REPEAT_FOR_MS = 1000;
+export const ACK_REPEATS = 1;
+/** Nothing heard for this long: the other side is gone. */
+export const DEAD_MS = 3000;
+/** First pings come in quick succession, so that the clock is known before the first frame is due. */
+export const PING_START_MS = [0, 60, 140, 300] as const;
+/** An answer to a PING older than this says nothing about the clock. */
+export const PONG_AGE_MS = 5000;
+
+export interface SessionHost {
+  handleControl(now: Ms, session: Session, message: ControlMessage): void;
+  handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void;
+  handleClock(now: Ms, session: Session, entry: ClockEntry): void;
+  handleRequest(now: Ms, session: Session, request: RequestPacket): void;
+  handleAnswer(now: Ms, session: Session, answer: AnswerPacket): void;
+  handleMap(now: Ms, session: Session, map: MapPacket): void;
+  handleReport(now: Ms, session: Session, report: ReportPacket): void;
+  /** The session is over: by the other side's CLOSE, its silence, or its fault. Not called for our own `close`. */
+  handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void;
+}
+
+/** Where the fragments of one stream index go. The body is `data[at..end)`, or lies in `slot` when that is not 0. */
+export interface StreamSink {
+  handleFragment(
+    now: Ms,
+    session: Session,
+    header: FragmentHeader,
+    data: Uint8Array,
+    at: number,
+    end: number,
+    slot: number,
+  ): void;
+}
+
+/** Where `sendFragment` finds payloads: the hot-path store behind one of our outgoing stream indices. */
+export interface StreamSource {
+  readonly store: number;
+}
+
+export interface SessionIds {
+  readonly localHi: number;
+  readonly localLo: number;
+  readonly remoteHi: number;
+  readonly remoteLo: number;
+}
+
+export interface BundledFragment {
+  readonly stream: number;
+  readonly number: number;
+  readonly attempt: number;
+  /** UDP payload bytes it would take alone. */
+  readonly bytes: number;
+}

@@ -1,0 +1,400 @@
+/**
+ * One connection between two nodes, after its handshake: packets under two connection ids, ACKs and their timing, the
+ * control stream, keepalive and clock, and the port through which the node's Uplink sends media. What the bytes mean
+ * is the role's business: it binds streams to sinks and hears of the rest through `SessionHost`. A session never
+ * decides to send media; it acknowledges, repeats control, pings, and answers pings.
+ */
+import { assert } from "../../base/assert.ts";
+import { type Ms, ms } from "../../base/time.ts";
+import type { Address } from "../../wire/address.ts";
+import { CloseCode } from "../../wire/close-code.ts";
+import type { ControlMessage } from "../../wire/control.ts";
+import {
+  type AnswerPacket,
+  type ClockEntry,
+  encodeAnswer,
+  encodeChallenge,
+  encodeClock,
+  encodeClose,
+  encodeFeedback,
+  encodePing,
+  encodeRequest,
+  type FeedbackEntry,
+  type RequestPacket,
+} from "../../wire/feedback.ts";
+import {
+  encodeControlHead,
+  encodeIdHead,
+  ID_BYTES,
+  MAX_DATAGRAM,
+  NUMBERED_BYTES,
+  PacketType,
+} from "../../wire/packet.ts";
+import { toClockUnits } from "../../wire/segment.ts";
+import { encodeMap, encodeReport, type ReportPacket } from "../../wire/swarm.ts";
+import { type HotPath, MAX_ACK_BYTES, Received, Status } from "../hot-path/hot-path.ts";
+import { SendQueue } from "../sending/send-queue.ts";
+import { ClockEstimate } from "../time/clock-estimate.ts";
+import type { HeapMember } from "../time/timer-heap.ts";
+import type { NodeContext } from "./node-context.ts";
+import { AckTiming } from "./session-ack.ts";
+import { SessionControl } from "./session-control.ts";
+import { AddressCheck, isSame, nextPingAt, UnwrappedClock } from "./session-path.ts";
+import { SessionPort } from "./session-port.ts";
+import {
+  type AckProfile,
+  DEAD_MS,
+  PacketKind,
+  type SessionHost,
+  type SessionIds,
+  type StreamSink,
+  type StreamSource,
+} from "./session-types.ts";
+import { StreamTable } from "./stream-table.ts";
+
+export * from "./session-types.ts";
+
+export class Session implements HeapMember {
+  heapIndex = -1;
+  heapDeadline = 0;
+  isDirty = false;
+
+  readonly ids: SessionIds;
+  address: Address;
+  /** What the other side calls itself. */
+  agent = "";
+  readonly since: Ms;
+  readonly handle: number;
+  readonly clock = new ClockEstimate();
+  readonly sinks = new StreamTable<StreamSink>();
+  readonly sources = new StreamTable<StreamSource>();
+  readonly counters = { bytesIn: 0, bytesOut: 0, packetsLost: 0, packetsResent: 0, spurious: 0 };
+  isOpen = true;
+  /** Made with the first message that comes or goes. */
+  control: SessionControl | undefined;
+  /** An ACK has given the hot path a round-trip time. */
+  hasRttSample = false;
+  /** Round trip of a PING answered after the last of those, ms; Infinity = none was. */
+  pongRttMs = Number.POSITIVE_INFINITY;
+
+  readonly #context: NodeContext;
+  readonly #hot: HotPath;
+  readonly host: SessionHost;
+  readonly #ack: AckProfile;
+  #port: SessionPort | undefined;
+  #queue: SendQueue | undefined;
+  readonly #ackTiming: AckTiming;
+  #lastSentAt: Ms;
+  #lastReceivedAt: Ms;
+  #pingAt: Ms;
+  #pings = 0;
+  #streamIndex = 0;
+  #check: AddressCheck | undefined;
+  #remoteClock: UnwrappedClock | undefined;
+
+  /** `handle` is an open session of the hot path, owned from now on. See `NodeContext.open`. */
+  constructor(
+    context: NodeContext,
+    handle: number,
+    host: SessionHost,
+    ids: SessionIds,
+    address: Address,
+    now: Ms,
+    ack: AckProfile,
+  ) {
+    this.#context = context;
+    this.#hot = context.hot;
+    this.host = host;
+    this.ids = ids;
+    this.address = address;
+    this.since = now;
+    this.#ack = ack;
+    this.#ackTiming = new AckTiming(ack);
+    this.#lastSentAt = now;
+    this.#lastReceivedAt = now;
+    this.#pingAt = now;
+    this.handle = handle;
+  }
+
+  /** The next free index for a stream we send on this session, 1..65535. */
+  nextStreamIndex(): number {
+    this.#streamIndex = (this.#streamIndex % 0xffff) + 1;
+    return this.#streamIndex;
+  }
+
+  /** Media out; made on first use. */
+  get queue(): SendQueue {
+    if (this.#queue === undefined) {
+      this.#queue = new SendQueue(this.port, this.#context.uplink);
+      this.#queue.isThin = this.isReceiverRepaired;
+    }
+    return this.#queue;
+  }
+
+  /** Where the queue's fragments leave. */
+  get port(): SessionPort {
+    this.#port ??= new SessionPort(this, this.#context);
+    return this.#port;
+  }
+
+  /** The other side's clock as its ACKs show it. */
+  get remoteClock(): UnwrappedClock {
+    this.#remoteClock ??= new UnwrappedClock();
+    return this.#remoteClock;
+  }
+
+  /** Everything sent so far has arrived, or was given up. */
+  get isSettled(): boolean {
+    const isControlIn = this.control?.isSettled !== false && this.#queue?.isIdle !== false;
+    return this.isOpen && isControlIn && this.#hot.packetsInFlight(this.handle) === 0;
+  }
+
+  get lastReceivedAt(): Ms {
+    return this.#lastReceivedAt;
+  }
+
+  /* ---------------------------------------------------------------- control, feedback, close */
+
+  /** Sends a control message, reliably and in order. A receiver that takes none in closes the session. */
+  sendControl(now: Ms, message: ControlMessage): void {
+    if (!this.isOpen) return;
+    if (this.#controlStream().write(message)) this.control?.flush(now);
+    else this.fail(now, CloseCode.overloaded, "control stream not taken in");
+  }
+
+  #controlStream(): SessionControl {
+    this.control ??= new SessionControl((now, offset, bytes) =>
+      this.#sendControlPacket(now, PacketKind.control, offset, bytes),
+    );
+    return this.control;
+  }
+
+  sendFeedback(now: Ms, entries: readonly FeedbackEntry[]): void {
+    this.sendUnnumbered(now, PacketType.FEEDBACK, (buf, at) => encodeFeedback(buf, at, entries));
+  }
+
+  sendClock(now: Ms, entries: readonly ClockEntry[]): void {
+    this.sendUnnumbered(now, PacketType.CLOCK, (buf, at) => encodeClock(buf, at, entries));
+  }
+
+  sendRequest(now: Ms, request: RequestPacket): void {
+    this.sendUnnumbered(now, PacketType.REQUEST, (buf, at) => encodeRequest(buf, at, request));
+  }
+
+  /** What we have: `fill` writes `bytes` of bitmap from fragment `base` on. */
+  sendMap(
+    now: Ms,
+    stream: number,
+    base: number,
+    spareBps: number,
+    bytes: number,
+    fill: (at: number) => void,
+  ): void {
+    this.sendUnnumbered(now, PacketType.MAP, (buf, at) =>
+      encodeMap(buf, at, stream, base, spareBps, bytes, fill),
+    );
+  }
+
+  sendReport(now: Ms, report: ReportPacket): void {
+    this.sendUnnumbered(now, PacketType.REPORT, (buf, at) => encodeReport(buf, at, report));
+  }
+
+  sendAnswer(now: Ms, answer: AnswerPacket): void {
+    this.sendUnnumbered(now, PacketType.ANSWER, (buf, at) => encodeAnswer(buf, at, answer));
+  }
+
+  /** Says goodbye and forgets the session. */
+  close(now: Ms, code: CloseCode, reason: string): void {
+    if (!this.isOpen) return;
+    this.sendUnnumbered(now, PacketType.CLOSE, (buf, at) => encodeClose(buf, at, code, reason));
+    this.#context.forget(this);
+  }
+
+  /** Closes for the other side's fault or silence, and tells the host. */
+  fail(now: Ms, code: CloseCode, detail: string): void {
+    if (!this.isOpen) return;
+    this.close(now, code, detail);
+    this.host.handleClosed(now, this, code, detail);
+  }
+
+  /** Frees what the session holds; called by the context only. */
+  release(): void {
+    assert(this.isOpen, "session: released twice");
+    this.isOpen = false;
+    this.#queue?.close();
+    this.#hot.sessionClose(this.handle);
+  }
+
+  /* ---------------------------------------------------------------- timers */
+
+  /** When this session wants `handleTimeout`. */
+  nextTimeout(): Ms {
+    const lossAt = this.#hot.lossDeadline(this.handle);
+    const { keepaliveMs } = this.#ack;
+    const aliveAt = Math.min(this.#lastSentAt + keepaliveMs, this.#lastReceivedAt + DEAD_MS);
+    const at = Math.min(this.#ackTiming.dueAt, lossAt, aliveAt, this.#pingAt);
+    const { control } = this;
+    if (control === undefined || control.isSettled) return ms(at);
+    return ms(Math.min(at, control.resendAt(this.srttMs())));
+  }
+
+  handleTimeout(now: Ms): void {
+    if (now >= this.#lastReceivedAt + DEAD_MS) {
+      this.fail(now, CloseCode.timeout, `nothing heard for ${DEAD_MS / 1000} s`);
+      return;
+    }
+    if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
+    if (!this.isOpen) return;
+    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
+    if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.#ping(now);
+    this.control?.handleTimeout(now, this.srttMs());
+  }
+
+  #checkLoss(now: Ms): void {
+    this.#context.settle(now, this, this.#hot.lossCheck(this.handle, now));
+    if (!this.isOpen || !this.#hot.tailProbeDue(this.handle, now)) return;
+    if (this.isReceiverRepaired) return; /* its ACKs are late by design: a probe asks in vain */
+    if (this.control?.hasUnsent === true) this.control.flush(now);
+    else this.#sendControlPacket(now, PacketKind.probe, 0, new Uint8Array(0));
+  }
+
+  #ping(now: Ms): void {
+    const isSettled = this.isReceiverRepaired && this.clock.ready;
+    const sentAt = toClockUnits(now);
+    const number = ++this.#pings;
+    const { pingMs } = this.#ack;
+    this.#pingAt = nextPingAt(now, this.since, isSettled ? Number.NaN : number, pingMs);
+    this.sendUnnumbered(now, PacketType.PING, (buf, at) => encodePing(buf, at, number, sentAt));
+  }
+
+  /* ---------------------------------------------------------------- receiving */
+
+  /** Something of this session's arrived from `from`: it is alive, and may have moved. */
+  handleArrival(now: Ms, from: Address, bytes: number): void {
+    this.#lastReceivedAt = now;
+    this.counters.bytesIn += bytes;
+    if (from !== this.address && !isSame(from, this.address)) this.#challengeAddress(now, from);
+  }
+
+  /** Pushed fragments lost on this session are asked for by their receiver. */
+  get isReceiverRepaired(): boolean {
+    return this.#ack.repairs === "receiver";
+  }
+
+  /** A numbered packet was taken: remembers to acknowledge it, soon when it carries control. */
+  handleNumbered(now: Ms, number16: number, isControl = false): boolean {
+    const result = this.#hot.packetReceived(this.handle, now, number16);
+    if (result === Status.duplicate || result === Status.old) {
+      this.#ackTiming.handleOld(now);
+      return false;
+    }
+    const pending = this.#hot.ackPending(this.handle);
+    this.#ackTiming.handleFresh(now, result === Received.gap, pending, isControl);
+    return true;
+  }
+
+  handleControlBytes(now: Ms, offset: number, bytes: Uint8Array): void {
+    this.#controlStream().receive(offset, bytes, (message) => {
+      if (this.isOpen) this.host.handleControl(now, this, message);
+    });
+  }
+
+  /** The other side said goodbye. */
+  handlePeerClose(now: Ms, code: CloseCode, reason: string): void {
+    this.#context.forget(this);
+    this.host.handleClosed(now, this, code, reason);
+  }
+
+  handleChallengeResponse(now: Ms, from: Address, token: Uint8Array): void {
+    if (this.#check?.isProof(now, from, token) !== true) return;
+    this.address = from;
+    this.#check = undefined;
+  }
+
+  /** Asks whether the other side can be heard at `to`; nothing else goes there until it can. */
+  #challengeAddress(now: Ms, to: Address): void {
+    this.#check ??= new AddressCheck();
+    const token = this.#check.tokenFor(now, to, this.#context.random);
+    if (token === undefined) return;
+    const before = this.address;
+    this.address = to;
+    this.sendUnnumbered(now, PacketType.CHALLENGE, (buf, at) => encodeChallenge(buf, at, token));
+    this.address = before;
+  }
+
+  /* ---------------------------------------------------------------- sending */
+
+  flushAck(now: Ms): void {
+    this.#ackTiming.handleSent(now);
+    const body = (_buf: Uint8Array, at: number) => at + this.#hot.ackBuild(this.handle, now, at);
+    this.sendUnnumbered(now, PacketType.ACK, body, ID_BYTES + MAX_ACK_BYTES);
+  }
+
+  /** Sends what the last input made due: called once at its end. */
+  flush(now: Ms): void {
+    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
+    this.control?.flush(now);
+  }
+
+  /** `key` is the offset of the piece in the control stream. */
+  #sendControlPacket(now: Ms, kind: number, key: number, body: Uint8Array): boolean {
+    const size = NUMBERED_BYTES + 4 + body.length;
+    if (!this.#context.outbox.hasRoom(size)) return false;
+    const number = this.#hot.packetSent(this.handle, now, kind, 0, 0, key, size);
+    if (number < 0) return false;
+    const at = this.#context.outbox.reserve(size);
+    const { remoteHi, remoteLo } = this.ids;
+    const buf = this.#hot.bytes;
+    buf.set(body, encodeControlHead(buf, at, remoteHi, remoteLo, number & 0xffff, key));
+    this.commit(now, size, 0);
+    this.#context.uplink.countSent(now, size);
+    return true;
+  }
+
+  /** Sends an unacknowledged packet whose body `body` writes at `at`, returning the end. Dropped without room. */
+  sendUnnumbered(
+    now: Ms,
+    type: number,
+    body: (buf: Uint8Array, at: number) => number,
+    bytesMax = MAX_DATAGRAM,
+  ): void {
+    if (!this.isOpen || !this.#context.outbox.hasRoom(bytesMax)) return;
+    const at = this.#context.outbox.reserve(bytesMax);
+    const { remoteHi, remoteLo } = this.ids;
+    const buf = this.#hot.bytes;
+    const end = body(buf, encodeIdHead(buf, at, type, remoteHi, remoteLo));
+    this.commit(now, end - at, 0);
+    this.#context.uplink.countSent(now, end - at);
+  }
+
+  /** The packet written at the outbox's reserved place goes out, the payload of `slot` (0 = none) behind it. */
+  commit(now: Ms, headBytes: number, slot: number): number {
+    this.#context.outbox.commit(this.address, headBytes, slot);
+    const bytes = headBytes + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
+    this.counters.bytesOut += bytes;
+    this.#lastSentAt = now;
+    this.#context.touch(this);
+    return bytes;
+  }
+
+  /* ---------------------------------------------------------------- figures of the path */
+
+  /**
+   * Smoothed RTT, ms: of what we sent and had acknowledged, else of our pings, else the usual first guess. A PONG that
+   * knows better than what was acknowledged before it is believed: a sender that holds all media back because of a long
+   * RTT would never hear that it is over.
+   */
+  srttMs(): number {
+    if (!this.hasRttSample && this.clock.ready) return this.clock.leastRttMs;
+    return Math.min(this.#hot.srttMs(this.handle), this.pongRttMs);
+  }
+  rttVarMs(): number {
+    return this.#hot.rttVarMs(this.handle);
+  }
+  minRttMs(): number {
+    return this.#hot.minRttMs(this.handle);
+  }
+  lossRate(): number {
+    return this.#hot.lossRate(this.handle);
+  }
+}

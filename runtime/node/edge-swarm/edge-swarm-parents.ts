@@ -1,0 +1,107 @@
+/**
+ * Which slot feeds a member each sub-stream, and what the edge pushes for want of one. Who has been found a parent is
+ * told by the caller or by `reassign`; until it lets the edge go by `release`, the edge pushes on.
+ */
+import type { Ms } from "../../base/time.ts";
+import type { ParentEntry } from "../../wire/control-swarm.ts";
+import type { Introductions } from "./edge-swarm-introductions.ts";
+import type { SwarmRoom } from "./edge-swarm-room.ts";
+import type { Member, Slot } from "./member.ts";
+
+/** Slots looked at for one child and sub-stream. */
+const SLOT_TRIES = 24;
+
+export class ParentAssignment {
+  readonly #room: SwarmRoom;
+  readonly #introductions: Introductions;
+
+  constructor(room: SwarmRoom, introductions: Introductions) {
+    this.#room = room;
+    this.#introductions = introductions;
+  }
+
+  detach(child: Member, slot: Slot): void {
+    slot.children.delete(child);
+    child.parents[slot.subStream] = undefined;
+    (this.#room.direct[slot.subStream] as Set<Member>).add(child);
+  }
+
+  /** A child without a parent: another slot, or the edge's own push. */
+  reassign(now: Ms, child: Member, mask: number): void {
+    const list = this.assignAll(now, child, mask);
+    if (list.length > 0) child.session.sendControl(now, { t: "parents", list });
+    else this.pushDirect(now, child, mask);
+  }
+
+  pushDirect(now: Ms, member: Member, mask: number): void {
+    const receiver = this.#room.outlet.receivers.get(member.session);
+    if (receiver !== undefined) receiver.mask = (receiver.mask | mask) >>> 0;
+    member.session.sendControl(now, { t: "parents", list: [{ mask: mask >>> 0 }] });
+  }
+
+  /** Sub-streams the edge pushes for want of slots move down as soon as there is room. */
+  placeDirect(now: Ms): void {
+    if (this.#room.list.length < this.#room.params.smallRoom) return;
+    const masks = new Map<Member, number>();
+    for (const [k, direct] of this.#room.direct.entries()) {
+      let room = (this.#room.slots[k] as Slot[]).reduce(
+        (sum, s) => sum + s.limit - s.children.size,
+        0,
+      );
+      for (const member of direct) {
+        if (room <= 0) break;
+        if (now < member.retryAt) continue;
+        room--;
+        masks.set(member, ((masks.get(member) ?? 0) | (1 << k)) >>> 0);
+      }
+    }
+    for (const [member, mask] of masks) {
+      const list = this.assignAll(now, member, mask);
+      if (list.length > 0) member.session.sendControl(now, { t: "parents", list });
+    }
+  }
+
+  /** Finds slots for the sub-streams of `mask`; what is in the list has been entered, the rest stays the edge's. */
+  assignAll(now: Ms, member: Member, mask: number): ParentEntry[] {
+    const found = new Map<Member, number>();
+    for (let k = 0; k < this.#room.params.subStreams; k++) {
+      if (((mask >>> k) & 1) === 0 || member.slots.has(k)) continue;
+      const slot = this.findSlot(member, k, found);
+      if (slot === undefined) continue;
+      slot.children.add(member);
+      member.parents[k] = slot;
+      (this.#room.direct[k] as Set<Member>).delete(member);
+      found.set(slot.holder, ((found.get(slot.holder) ?? 0) | (1 << k)) >>> 0);
+    }
+    for (const holder of found.keys()) this.#introductions.expect(now, holder, member);
+    return [...found].map(([holder, bits]) => ({
+      mask: bits,
+      peer: this.#introductions.refFor(holder, member),
+    }));
+  }
+
+  /** Same region first, a holder already chosen first, then the emptiest of a random handful. */
+  findSlot(member: Member, k: number, chosen: ReadonlyMap<Member, number>): Slot | undefined {
+    const slots = this.#room.slots[k] as Slot[];
+    let best: Slot | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    const isHard = member.isHardGuest;
+    const start = slots.length > SLOT_TRIES ? this.#room.random.below(slots.length) : 0;
+    for (let i = 0; i < Math.min(slots.length, SLOT_TRIES); i++) {
+      const slot = slots[(start + i) % slots.length] as Slot;
+      const room = slot.limit - slot.children.size;
+      if (room <= 0 || slot.holder === member) continue;
+      if (member.unreachable.has(slot.holder.key)) continue;
+      if (isHard && !slot.holder.isOpenHolder && slot.holder.hardFails > 0) continue;
+      let score = room / slot.limit + 2 * slot.holder.reach;
+      /* Holders that anybody can reach are kept for those who need them. */
+      if (slot.holder.isOpenHolder) score += isHard ? 4 : -0.5;
+      if (slot.holder.region === member.region) score += 1;
+      if (chosen.has(slot.holder)) score += 0.5;
+      if (score <= bestScore) continue;
+      best = slot;
+      bestScore = score;
+    }
+    return best;
+  }
+}

@@ -1,0 +1,182 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { Prng } from "../../base/prng.ts";
+import { ms } from "../../base/time.ts";
+import type { Session } from "../../core/session/session.ts";
+import type { ControlMessage } from "../../wire/control.ts";
+import type { ReportPacket } from "../../wire/swarm.ts";
+import type { Outlet } from "../edge/outlet.ts";
+import { createSwarmParams } from "../swarm-params.ts";
+import { EdgeSwarm } from "./edge-swarm.ts";
+
+const PARAMS = createSwarmParams({
+  subStreams: 2,
+  childrenFirst: 2,
+  childrenMax: 8,
+  smallRoom: 3,
+  rampMs: 500,
+  recruitMs: 500,
+});
+const ALL = 0b11;
+
+interface Viewer {
+  readonly id: number;
+  readonly session: Session;
+  readonly node: Uint8Array;
+  readonly said: ControlMessage[];
+}
+
+function viewer(id: number): Viewer {
+  const said: ControlMessage[] = [];
+  const session = {
+    address: { family: 4, ip: `192.0.2.${id}`, port: 4000 },
+    sendControl: (_now: unknown, message: ControlMessage) => said.push(message),
+  } as unknown as Session;
+  return { id, session, node: new Uint8Array(8).fill(id), said };
+}
+
+describe("the edge's swarm", () => {
+  let swarm: EdgeSwarm;
+  let receivers: Map<Session, { mask: number }>;
+  let viewers: Viewer[];
+
+  beforeEach(() => {
+    receivers = new Map();
+    viewers = [];
+    const outlet = {
+      bitrateBps: 80_000,
+      receivers,
+      source: undefined,
+      burstBytes: () => 1000,
+      add: (_now: unknown, session: Session, { mask }: { mask: number }) => {
+        receivers.set(session, { mask });
+      },
+    };
+    swarm = new EdgeSwarm(outlet as unknown as Outlet, new Prng(5), PARAMS);
+  });
+
+  function join(now: number, count: number): Viewer[] {
+    const joined = Array.from({ length: count }, (_, i) => viewer(viewers.length + i + 1));
+    viewers.push(...joined);
+    for (const { session, node } of joined) swarm.join(ms(now), session, node, 1);
+    return joined;
+  }
+
+  function report(now: number, { session }: Viewer, over: Partial<ReportPacket> = {}): void {
+    const calm = { limitBps: 8_000_000, pushBps: 0, queueMs: 0, congested: false };
+    swarm.handleReport(ms(now), session, { ...calm, ...over } as ReportPacket);
+  }
+
+  /** Six viewers, of whom only the first carries anything; everybody else becomes its child. */
+  function oneHolder(): { holder: Viewer; guests: Viewer[] } {
+    const [holder, ...guests] = join(0, 6) as [Viewer, ...Viewer[]];
+    report(1000, holder);
+    for (let at = 2000; at < 8000; at += 500) {
+      swarm.tick(ms(at));
+      report(at, holder);
+    }
+    return { holder, guests };
+  }
+
+  const feeder = ({ session }: Viewer, k = 0) => swarm.feederOf(session, k);
+  const superNodes = () => swarm.superNodes();
+
+  test("pushes everything to the first viewers", () => {
+    const [first] = join(0, 2);
+    expect(first?.said.map(({ t }) => t)).toEqual(["welcome"]);
+    expect(receivers.get((first as Viewer).session)?.mask).toBe(ALL);
+    expect(swarm.slotCount).toBe(0);
+  });
+
+  test("recruits those who can spare something, never who only consumes or pays for it", () => {
+    const [able, consumer, metered] = join(0, 6) as [Viewer, Viewer, Viewer];
+    report(1000, able);
+    report(1000, consumer, { consumeOnly: true });
+    report(1000, metered, { metered: true });
+    swarm.tick(ms(2000));
+    expect(superNodes()).toEqual([able.session]);
+    expect(able.said.some(({ t }) => t === "recruit")).toBe(true);
+  });
+
+  test("gives a slot more children step by step while its uplink bears it", () => {
+    const [holder] = join(0, 8) as [Viewer];
+    report(1000, holder);
+    const children = () => viewers.filter((each) => feeder(each) === holder.session).length;
+    swarm.tick(ms(2000));
+    expect(children()).toBe(PARAMS.childrenFirst);
+    report(2400, holder);
+    swarm.tick(ms(2500));
+    expect(children()).toBe(PARAMS.childrenFirst);
+    report(2600, holder);
+    swarm.tick(ms(3000));
+    expect(children()).toBeGreaterThan(PARAMS.childrenFirst);
+  });
+
+  test("takes the children of a holder that leaves back, all of them", () => {
+    const { holder, guests } = oneHolder();
+    for (const guest of guests) expect(feeder(guest)).toBe(holder.session);
+    for (const { session } of guests) receivers.set(session, { mask: 0 });
+    swarm.leave(ms(9000), holder.session);
+    for (const guest of guests) {
+      expect(feeder(guest)).toBeUndefined();
+      expect(receivers.get(guest.session)?.mask).toBe(ALL);
+    }
+    expect(swarm.slotCount).toBe(0);
+  });
+
+  test("reassigns them to another holder when there is one", () => {
+    const { holder, guests } = oneHolder();
+    const other = guests[0] as Viewer;
+    report(8000, other);
+    swarm.leave(ms(9000), holder.session);
+    for (let at = 9000; at < 14_000; at += 500) {
+      swarm.tick(ms(at));
+      report(at, other);
+    }
+    for (const guest of guests.slice(1)) expect(feeder(guest)).toBe(other.session);
+  });
+
+  test("calls a holder gone that its children had and lost, not one that strangers cannot reach", () => {
+    const { holder, guests } = oneHolder();
+    for (const { session } of guests) swarm.handleOrphan(ms(8000), session, ALL, holder.node);
+    expect(superNodes()).toEqual([holder.session]);
+
+    for (const guest of guests) expect(feeder(guest)).toBeUndefined();
+    const later = join(9000, 5);
+    for (let at = 9000; at < 12_000; at += 500) {
+      swarm.tick(ms(at));
+      report(at, holder);
+    }
+    for (const { session } of later) swarm.handleRelease(session, ALL);
+    for (const guest of later) expect(feeder(guest)).toBe(holder.session);
+    for (const { session } of later) swarm.handleOrphan(ms(12_000), session, ALL, holder.node);
+    expect(superNodes()).toEqual([]);
+  });
+
+  test("does not send a guest again to whom it could not reach", () => {
+    const { holder, guests } = oneHolder();
+    const guest = guests[0] as Viewer;
+    swarm.handleOrphan(ms(8000), guest.session, ALL, holder.node);
+    for (let at = 8000; at < 30_000; at += 500) swarm.tick(ms(at));
+    expect(feeder(guest)).toBeUndefined();
+  });
+
+  test("relieves a slot that stays idle, not before it had its time", () => {
+    const { holder, guests } = oneHolder();
+    for (const { session } of guests) swarm.leave(ms(8000), session);
+    swarm.tick(ms(8500));
+    expect(superNodes()).toEqual([holder.session]);
+    for (let at = 9000; at < 14_000; at += 500) swarm.tick(ms(at));
+    expect(swarm.slotCount).toBe(0);
+    expect(swarm.reliefs).toBe(PARAMS.subStreams);
+  });
+
+  test("introduces a joiner to peers, each side to the other", () => {
+    join(0, 5);
+    for (const { said } of viewers) said.length = 0;
+    const [late] = join(1000, 1) as [Viewer];
+    const named = late.said.find(({ t }) => t === "peers");
+    expect(named).toBeDefined();
+    const told = viewers.filter(({ said }) => said.some(({ t }) => t === "expect"));
+    expect(told.length).toBe(named?.t === "peers" ? named.list.length : 0);
+  });
+});

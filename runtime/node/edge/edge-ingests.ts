@@ -1,0 +1,69 @@
+/**
+ * The streams of an edge by name: one is made when somebody first wants it, and goes when it is of
+ * no use to anybody.
+ */
+import type { EdgeEvent, EdgeOptions } from "../api.ts";
+import type { NodeEnvironment } from "../node.ts";
+import { SWARM_PARAMS } from "../swarm-params.ts";
+import { EdgeIngest } from "./edge-ingest.ts";
+
+export class EdgeIngests {
+  readonly #env: NodeEnvironment;
+  readonly #options: EdgeOptions;
+  readonly #emit: (event: EdgeEvent) => void;
+  readonly #byName = new Map<string, EdgeIngest>();
+
+  constructor(env: NodeEnvironment, options: EdgeOptions, emit: (event: EdgeEvent) => void) {
+    this.#env = env;
+    this.#options = options;
+    this.#emit = emit;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** Streams with a live publisher. */
+  get liveCount(): number {
+    return this.sum(({ isLive }) => (isLive ? 1 : 0));
+  }
+
+  values(): IterableIterator<EdgeIngest> {
+    return this.#byName.values();
+  }
+
+  get(name: string): EdgeIngest | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The stream of that name, made if need be. */
+  open(name: string): EdgeIngest {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const { retainMs, groupMsMax, swarm = SWARM_PARAMS } = this.#options;
+    const ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, swarm, this.#emit);
+    this.#byName.set(name, ingest);
+    return ingest;
+  }
+
+  delete(ingest: EdgeIngest): void {
+    this.#byName.delete(ingest.outlet.name);
+  }
+
+  clear(): void {
+    this.#byName.clear();
+  }
+
+  sum(of: (ingest: EdgeIngest) => number): number {
+    let sum = 0;
+    for (const ingest of this.#byName.values()) sum += of(ingest);
+    return sum;
+  }
+
+  /** Whether a publisher of `stream` would be one too many; one that takes its stream over is not. */
+  isFullFor(stream: string): boolean {
+    const { maxPublishers } = this.#options;
+    if (maxPublishers === undefined || this.get(stream)?.isLive === true) return false;
+    return this.liveCount >= maxPublishers;
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * The edge: takes streams in from publishers (sessions, or encoders in its own process), keeps each stream's last
+ * seconds and current group, and pushes every fragment to its viewers as it arrives. It admits, refuses and says
+ * goodbye; what one stream does lies in edge-stream.ts.
+ */
+import { AT_ONCE, type Ms, ms, NEVER } from "../../base/time.ts";
+import type { HotPath } from "../../core/hot-path/hot-path.ts";
+import { Uplink } from "../../core/sending/uplink.ts";
+import { Acceptor, type Admission } from "../../core/session/acceptor.ts";
+import { NodeContext } from "../../core/session/node-context.ts";
+import { Outbox, type Output } from "../../core/session/outbox.ts";
+import { ACK_FAST, type Session, type SessionHost } from "../../core/session/session.ts";
+import { type Address, addressKey } from "../../wire/address.ts";
+import { CloseCode, closeName } from "../../wire/close-code.ts";
+import type { ControlMessage } from "../../wire/control.ts";
+import { checkProof } from "../../wire/cookie.ts";
+import type { ClockEntry, FeedbackEntry, RequestPacket } from "../../wire/feedback.ts";
+import type { MediaFrame } from "../../wire/frame.ts";
+import type { ConnectPacket } from "../../wire/handshake.ts";
+import { CONNECTED_FROM } from "../../wire/packet.ts";
+import type { StreamInfo } from "../../wire/stream-info.ts";
+import type { ReportPacket } from "../../wire/swarm.ts";
+import type {
+  CloseReason,
+  EdgeCommands,
+  EdgeEvent,
+  EdgeOptions,
+  EdgeStats,
+  EdgeStreamStats,
+  LinkStats,
+  LocalPublisher,
+} from "../api.ts";
+import { EgressCap } from "../edge-swarm/egress-cap.ts";
+import { linkStats } from "../link-stats.ts";
+import type { Input, NodeEnvironment } from "../node.ts";
+import type { EdgeIngest } from "./edge-ingest.ts";
+import { EdgeIngests } from "./edge-ingests.ts";
+
+const TICK_MS = 250;
+/** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
+const CLOCK_TICKS = 4;
+const RETRY_BUSY_MS = 1000;
+const RETRY_FULL_MS = 2000;
+
+export class Edge implements EdgeCommands, SessionHost {
+  readonly #hot: HotPath;
+  readonly #options: EdgeOptions;
+  readonly #outbox: Outbox<EdgeEvent>;
+  readonly #context: NodeContext;
+  readonly #acceptor: Acceptor;
+  readonly #ingests: EdgeIngests;
+  /** Which stream a session belongs to. */
+  readonly #bySession = new Map<Session, EdgeIngest>();
+  readonly #env: NodeEnvironment;
+  readonly #egress: EgressCap | undefined;
+  readonly #node = new Uint8Array(8);
+  #tickAt: Ms = NEVER;
+  #ticks = 0;
+  #isDraining = false;
+  #datagramsIn = 0;
+  #bytesIn = 0;
+  #viewers = 0;
+
+  constructor(env: NodeEnvironment, options: EdgeOptions) {
+    this.#env = env;
+    this.#hot = env.hot;
+    this.#options = options;
+    const { maxEgressBps } = options;
+    this.#egress = maxEgressBps === undefined ? undefined : new EgressCap(maxEgressBps);
+    this.#outbox = new Outbox(env.hot);
+    this.#ingests = new EdgeIngests(env, options, (event) => this.#outbox.event(event));
+    const unlimited = Number.POSITIVE_INFINITY;
+    const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
+    this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
+    this.#acceptor = new Acceptor(this.#context, (now, from, connect) =>
+      this.#admit(now, from, connect),
+    );
+    env.random.fill(this.#node);
+  }
+
+  /* ---------------------------------------------------------------- node */
+
+  handleInput(now: Ms, input: Input): void {
+    if (input.kind === "datagram") {
+      const { from, data, slot } = input;
+      this.#datagramsIn++;
+      this.#bytesIn += data.length + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
+      if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
+      else this.#acceptor.handleDatagram(now, from, data);
+    } else {
+      this.#context.handleTimeouts(now);
+      if (now >= this.#tickAt) this.#tick(now);
+    }
+    this.#finish(now);
+  }
+
+  pollOutput(): Output<EdgeEvent> | undefined {
+    return this.#outbox.poll();
+  }
+
+  pollTimeout(): Ms {
+    if (!this.#outbox.isEmpty) return AT_ONCE;
+    return ms(Math.min(this.#context.nextTimeout(), this.#tickAt));
+  }
+
+  #finish(now: Ms): void {
+    this.#context.finish(now);
+    const isIdle = this.#ingests.size === 0;
+    if (isIdle) this.#tickAt = NEVER;
+    else if (this.#tickAt === NEVER) this.#tickAt = ms(now + TICK_MS);
+  }
+
+  #tick(now: Ms): void {
+    this.#tickAt = ms(now + TICK_MS);
+    const isClockDue = ++this.#ticks % CLOCK_TICKS === 0;
+    const cap = this.#measureEgress(now);
+    for (const ingest of this.#ingests.values()) {
+      ingest.tick(now, TICK_MS, cap);
+      if (isClockDue) ingest.shareClocks(now);
+      if (ingest.isUnused) this.#ingests.delete(ingest);
+    }
+  }
+
+  #measureEgress(now: Ms): { egress: EgressCap; demandBps: number } | undefined {
+    const egress = this.#egress;
+    if (egress === undefined) return undefined;
+    egress.tick(now, this.#outbox.bytes);
+    return { egress, demandBps: this.#ingests.sum(({ demandBps }) => demandBps) };
+  }
+
+  /* ---------------------------------------------------------------- admission */
+
+  #admit(now: Ms, from: Address, connect: ConnectPacket): Admission {
+    const { role, stream } = connect.params;
+    const admission = this.#judge(now, from, connect);
+    if ("refuse" in admission) {
+      this.#outbox.event({
+        type: "refused",
+        from: addressKey(from),
+        stream,
+        reason: closeName(admission.refuse),
+        detail: `${role}: ${admission.reason}`,
+      });
+    }
+    return admission;
+  }
+
+  #judge(now: Ms, from: Address, connect: ConnectPacket): Admission {
+    const { role, stream, node } = connect.params;
+    if (this.#isDraining) return refusal(CloseCode.shuttingDown, "the edge is shutting down", 2000);
+    const key = this.#options.keyOf(stream);
+    if (key === undefined) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
+    if (role === "publisher") return this.#judgePublisher(now, connect, key);
+    if (role !== "viewer") return refusal(CloseCode.badRequest, `role "${role}" not served`, 0);
+    if (this.#viewers >= this.#options.maxViewers) {
+      return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
+    }
+    const limit = this.#options.maxViewersOf?.(stream);
+    if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
+      return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
+    }
+    if (this.#isEgressShortFor(stream)) {
+      this.#ingests.open(stream).swarm.handleTurnedAway();
+      const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
+      return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
+    }
+    return this.#accept(this.#ingests.open(stream).outlet.describeFirst(now), (session) => {
+      this.#viewers++;
+      const ingest = this.#ingests.open(stream);
+      ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
+      this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
+      return ingest;
+    });
+  }
+
+  #judgePublisher(now: Ms, connect: ConnectPacket, key: string): Admission {
+    const { stream, proof, node } = connect.params;
+    if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
+      return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
+    }
+    if (this.#ingests.isFullFor(stream)) {
+      const text = "the edge has all the publishers it may";
+      return refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
+    }
+    const ingest = this.#ingests.open(stream);
+    if (ingest.isHeldAgainst(now, node)) {
+      const text = `"${stream}" is being published by ${ingest.publisherName}`;
+      return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
+    }
+    return this.#accept(undefined, (session) => {
+      const before = ingest.takeOver(now, session, node);
+      if (before !== undefined) this.#bySession.delete(before);
+      return ingest;
+    });
+  }
+
+  /** Whether one more viewer would have the edge push more than its cap is planned for. */
+  #isEgressShortFor(stream: string): boolean {
+    const egress = this.#egress;
+    const ingest = this.#ingests.get(stream);
+    if (egress === undefined || ingest === undefined) return false;
+    const { joinBps } = ingest.swarm;
+    return egress.isShortFor(
+      joinBps,
+      this.#ingests.sum(({ swarm }) => swarm.pushBps),
+    );
+  }
+
+  #accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission {
+    return {
+      accept: { agent: this.#options.agent, node: this.#node, stream },
+      host: this,
+      ack: ACK_FAST,
+      opened: (session) => this.#bySession.set(session, opened(session)),
+    };
+  }
+
+  /* ---------------------------------------------------------------- session host */
+
+  handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    this.#bySession.get(session)?.handleControl(now, session, message);
+  }
+
+  handleFeedback(now: Ms, session: Session, entry: FeedbackEntry): void {
+    this.#bySession.get(session)?.handleFeedback(now, session, entry);
+  }
+
+  handleClock(now: Ms, session: Session, entry: ClockEntry): void {
+    this.#bySession.get(session)?.handleClock(now, session, entry);
+  }
+
+  handleRequest(now: Ms, session: Session, request: RequestPacket): void {
+    this.#bySession.get(session)?.handleRequest(now, session, request);
+  }
+
+  handleAnswer(): void {}
+
+  handleReport(now: Ms, session: Session, report: ReportPacket): void {
+    this.#bySession.get(session)?.handleReport(now, session, report);
+  }
+
+  handleMap(): void {}
+
+  handleClosed(now: Ms, session: Session, code: CloseCode, _detail: string): void {
+    this.#drop(now, session, code);
+  }
+
+  #drop(now: Ms, session: Session, code: CloseCode): void {
+    const ingest = this.#bySession.get(session);
+    if (ingest === undefined) return;
+    this.#bySession.delete(session);
+    ingest.swarm.leave(now, session);
+    const reason = closeName(code);
+    const from = addressKey(session.address);
+    if (!ingest.outlet.remove(session)) {
+      ingest.publisherLeft(now, session, code);
+      return;
+    }
+    this.#viewers--;
+    this.#outbox.event({ type: "viewerLeft", stream: ingest.outlet.name, from, reason });
+  }
+
+  /* ---------------------------------------------------------------- commands */
+
+  publishLocal(
+    now: Ms,
+    stream: string,
+    from: string,
+  ): LocalPublisher | { readonly refused: CloseReason } {
+    if (this.#isDraining) return { refused: "shutting down" };
+    if (this.#options.keyOf(stream) === undefined) return { refused: "unknown stream" };
+    if (this.#ingests.isFullFor(stream)) return { refused: "overloaded" };
+    const ingest = this.#ingests.open(stream);
+    if (ingest.isHeldAgainst(now, undefined)) return { refused: "stream busy" };
+    const local = ingest.publishLocal(now, from);
+    this.#finish(now);
+    return {
+      push: (at, frame) => {
+        local.push(at, frame);
+        this.#finish(at);
+      },
+      end: (at) => {
+        local.end(at);
+        this.#finish(at);
+      },
+    };
+  }
+
+  currentGroup(stream: string): readonly MediaFrame[] {
+    return this.#ingests.get(stream)?.currentGroup() ?? [];
+  }
+
+  watchFrames(stream: string, on: boolean): void {
+    if (on) this.#ingests.open(stream).watch(true);
+    else this.#ingests.get(stream)?.watch(false);
+  }
+
+  streams(now: Ms): readonly EdgeStreamStats[] {
+    const stats: EdgeStreamStats[] = [];
+    for (const ingest of this.#ingests.values()) {
+      const one = ingest.stats(now);
+      if (one !== undefined) stats.push(one);
+    }
+    return stats;
+  }
+
+  stats(_now: Ms): EdgeStats {
+    return {
+      sessions: this.#context.sessionCount,
+      viewers: this.#viewers,
+      publishers: this.#ingests.liveCount,
+      datagramsIn: this.#datagramsIn,
+      datagramsOut: this.#outbox.datagrams,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#outbox.bytes,
+      datagramsRefused: this.#context.datagramsRefused,
+      handshakesRefused: this.#acceptor.handshakesRefused,
+      payloadBytesUsed: this.#hot.payloadBytesUsed(),
+      payloadBytesTotal: this.#hot.payloadBytesTotal(),
+    };
+  }
+
+  viewers(now: Ms, stream: string, limit: number): readonly LinkStats[] {
+    const viewers = this.#ingests.get(stream)?.outlet.receivers.keys() ?? [];
+    const found: LinkStats[] = [];
+    for (const session of viewers) {
+      if (found.length === limit) break;
+      found.push(linkStats(now, session));
+    }
+    return found;
+  }
+
+  kick(now: Ms, stream: string, from?: string): boolean {
+    const ingest = this.#ingests.get(stream);
+    if (ingest === undefined) return false;
+    const isKicked =
+      from === undefined ? ingest.kickPublisher(now) : this.#kickViewer(now, ingest, from);
+    this.#finish(now);
+    return isKicked;
+  }
+
+  #kickViewer(now: Ms, ingest: EdgeIngest, from: string): boolean {
+    for (const session of ingest.outlet.receivers.keys()) {
+      if (addressKey(session.address) !== from) continue;
+      this.#drop(now, session, CloseCode.notWanted);
+      session.close(now, CloseCode.notWanted, "removed by the operator");
+      return true;
+    }
+    return false;
+  }
+
+  drain(_now: Ms): void {
+    this.#isDraining = true;
+  }
+
+  close(now: Ms): void {
+    this.#isDraining = true;
+    for (const session of [...this.#context.sessions()]) {
+      session.close(now, CloseCode.shuttingDown, "the edge is shutting down");
+    }
+    this.#bySession.clear();
+    for (const ingest of this.#ingests.values()) ingest.close(now);
+    this.#ingests.clear();
+    this.#tickAt = NEVER;
+    this.#context.finish(now);
+  }
+}
+
+function refusal(refuse: CloseCode, reason: string, retryMs: number): Admission {
+  return { refuse, reason, retryMs };
+}

@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { Prng } from "../../base/prng.ts";
+import { ms } from "../../base/time.ts";
+import type { Session } from "../../core/session/session.ts";
+import { createScorer } from "../../score/scorer.ts";
+import type { PeerRef } from "../../wire/swarm.ts";
+import { createSwarmParams } from "../swarm-params.ts";
+import { type Neighbour, Neighbours } from "./neighbours.ts";
+
+const PARAMS = createSwarmParams({
+  neighboursMax: 4,
+  replaceMs: 1000,
+  replaceShare: 0.5,
+  replaceHysteresis: 1.2,
+});
+
+function refOf(id: number): PeerRef {
+  return { node: new Uint8Array(8).fill(id), ticket: new Uint8Array(), region: 0, addresses: [] };
+}
+
+describe("neighbours", () => {
+  let neighbours: Neighbours;
+
+  beforeEach(() => {
+    const random = new Prng(1);
+    neighbours = new Neighbours(PARAMS, random, createScorer("rtt", random));
+  });
+
+  function add(id: number, isChild = false, score = 0.5): Neighbour {
+    const session = { id } as unknown as Session;
+    const neighbour = neighbours.add(ms(0), session, new Uint8Array(8).fill(id), 0, isChild);
+    neighbour.score = score;
+    return neighbour;
+  }
+
+  test("are bounded; children and those beyond the bound exchange no maps", () => {
+    const child = add(1, true);
+    expect([child.isMeshed, neighbours.meshed]).toEqual([false, 0]);
+    for (let id = 2; id < 6; id++) add(id);
+    expect(neighbours.isFull).toBe(true);
+    expect(add(6).isMeshed).toBe(false);
+    neighbours.remove((neighbours.list[1] as Neighbour).session);
+    expect([neighbours.isFull, neighbours.meshed]).toEqual([false, 3]);
+  });
+
+  test("are found by session and by node until they leave", () => {
+    const neighbour = add(1);
+    expect(neighbours.of(neighbour.session)).toBe(neighbour);
+    expect(neighbours.withNode(neighbour.key)).toBe(neighbour);
+    expect(neighbours.remove(neighbour.session)).toBe(neighbour);
+    expect(neighbours.withNode(neighbour.key)).toBeUndefined();
+    expect(neighbours.remove(neighbour.session)).toBeUndefined();
+  });
+
+  test("come from candidates, each taken once, none that is here already", () => {
+    add(1);
+    neighbours.addCandidates([refOf(1), refOf(2), refOf(2), refOf(3)]);
+    expect(neighbours.takeCandidate()?.node[0]).toBe(2);
+    expect(neighbours.takeCandidate()?.node[0]).toBe(3);
+    expect(neighbours.takeCandidate()).toBeUndefined();
+    neighbours.addCandidates(Array.from({ length: 200 }, (_, i) => refOf(i + 10)));
+    expect(neighbours.candidates.size).toBe(64);
+  });
+
+  test("give way when they are clearly worse than the rest and somebody waits", () => {
+    const [bad] = [add(1, false, 0.2), add(2, false, 0.8), add(3, false, 0.75), add(4, false, 0.8)];
+    const none = () => false;
+    expect(neighbours.toReplace(ms(0), none)).toEqual([]);
+    expect(neighbours.toReplace(ms(2000), none)).toEqual([]);
+    neighbours.addCandidates([refOf(9), refOf(10)]);
+    expect(neighbours.toReplace(ms(2001), none)).toEqual([bad as Neighbour]);
+    expect(neighbours.toReplace(ms(2002), none)).toEqual([]);
+  });
+
+  test("that feed us or are fed by us stay", () => {
+    const bad = add(1, false, 0.2);
+    for (let id = 2; id < 5; id++) add(id, false, 0.8);
+    neighbours.addCandidates([refOf(9)]);
+    neighbours.toReplace(ms(0), () => false);
+    expect(neighbours.toReplace(ms(2000), (each) => each === bad)).toEqual([]);
+  });
+
+  test("have what their last map shows", () => {
+    const neighbour = add(1);
+    const bits = new Uint8Array([0b0000_0101]);
+    neighbour.handleMap(ms(5), { stream: 1, base: 0xffff_ffff, spareBps: 7, bits });
+    bits[0] = 0; /* the packet's memory is used again */
+    expect([0xffff_ffff, 0, 1, 7, 8].map((number) => neighbour.has(number))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+});

@@ -1,0 +1,111 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import { ms } from "../../base/time.ts";
+import type { Session } from "../../core/session/session.ts";
+import type { PeerRef } from "../../wire/swarm.ts";
+import { nodeKey } from "../edge-swarm/member.ts";
+import { createSwarmParams } from "../swarm-params.ts";
+import type { Neighbour } from "./neighbours.ts";
+import { Parents } from "./parents.ts";
+
+const PARAMS = createSwarmParams({ subStreams: 4, parentDeadMs: 500, parentConnectMs: 400 });
+const REF = refOf(1);
+const KEY = nodeKey(REF.node);
+const SESSION = { name: "parent" } as unknown as Session;
+
+function refOf(id: number): PeerRef {
+  return { node: new Uint8Array(8).fill(id), ticket: new Uint8Array(), region: 0, addresses: [] };
+}
+
+describe("parents", () => {
+  let said: unknown[];
+  let known: Map<string, Neighbour>;
+  let parents: Parents;
+
+  beforeEach(() => {
+    said = [];
+    known = new Map();
+    parents = new Parents(PARAMS, {
+      neighbour: (key) => known.get(key),
+      connect: (_now, ref, mask, from) => said.push(["connect", ref.node[0], mask, from]),
+      firstMissing: (k) => 100 + k,
+      releaseEdge: (_now, mask) => said.push(["release", mask]),
+      orphan: (_now, mask, node, from) => said.push(["orphan", mask, node[0], from]),
+      subscribeParent: (_now, _session, mask) => said.push(["subscribe", mask]),
+    });
+  });
+
+  /** Fragments of the sub-streams in `mask` come, one each 10 ms, from `first` until `end`. */
+  function come(first: number, end: number, mask = 0b1111): void {
+    for (let number = first; number < end; number++) {
+      if (((mask >>> (number % 4)) & 1) === 1) {
+        parents.handleFresh(ms(number * 10), number, 60, true);
+      }
+    }
+  }
+
+  test("are connected to; the edge pushes on until they stand", () => {
+    parents.handleParents(ms(0), [{ mask: 0b0011, peer: REF }]);
+    expect(said).toEqual([["connect", 1, 0b0011, 100]]);
+    expect(parents.heldMask).toBe(0);
+    expect(parents.handleConnected(ms(50), KEY, SESSION, 0b0011)).toBe(0b0011);
+    expect(said.slice(1)).toEqual([["release", 0b0011]]);
+    expect(parents.heldMask).toBe(0b0011);
+    expect(parents.parentOf(1)).toBe(SESSION);
+    expect(parents.parentOf(2)).toBeUndefined();
+  });
+
+  test("that are neighbours already are asked at once", () => {
+    known.set(KEY, { session: SESSION } as Neighbour);
+    parents.handleParents(ms(0), [{ mask: 0b0100, peer: REF }]);
+    expect(said).toEqual([
+      ["subscribe", 0b0100],
+      ["release", 0b0100],
+    ]);
+  });
+
+  test("that do not answer in time are given back to the edge", () => {
+    parents.handleParents(ms(0), [{ mask: 0b1000, peer: REF }]);
+    parents.tick(ms(400));
+    expect(said.length).toBe(1);
+    parents.tick(ms(401));
+    expect(said.slice(1)).toEqual([["orphan", 0b1000, 1, 103]]);
+    expect(parents.isParent(KEY)).toBe(false);
+  });
+
+  test("fallen silent while other sub-streams go on leave an orphan", () => {
+    parents.handleParents(ms(0), [{ mask: 0b0001, peer: REF }]);
+    parents.handleConnected(ms(0), KEY, SESSION, 0b0001);
+    come(0, 40);
+    parents.tick(ms(400));
+    expect(parents.orphaned).toBe(0);
+    come(40, 100, 0b1110);
+    parents.tick(ms(1000));
+    expect(parents.orphaned).toBe(1);
+    expect(said.slice(-2)).toEqual([
+      ["subscribe", 0],
+      ["orphan", 0b0001, 1, 100],
+    ]);
+  });
+
+  test("are not blamed when the whole stream pauses", () => {
+    parents.handleParents(ms(0), [{ mask: 0b0001, peer: REF }]);
+    parents.handleConnected(ms(0), KEY, SESSION, 0b0001);
+    come(0, 40);
+    parents.tick(ms(5000));
+    expect(parents.orphaned).toBe(0);
+  });
+
+  test("lose what the edge gives to another", () => {
+    parents.handleParents(ms(0), [{ mask: 0b0011, peer: REF }]);
+    parents.handleConnected(ms(0), KEY, SESSION, 0b0011);
+    said.length = 0;
+    parents.handleParents(ms(100), [{ mask: 0b0001, peer: refOf(2) }]);
+    expect(said).toEqual([
+      ["subscribe", 0b0010],
+      ["connect", 2, 0b0001, 100],
+    ]);
+    expect(parents.maskOf(KEY)).toBe(0b0010);
+    parents.handleParents(ms(200), [{ mask: 0b0010 }]);
+    expect(parents.isParent(KEY)).toBe(false);
+  });
+});
