@@ -13,7 +13,6 @@ import { ACK_FAST, type Session, type SessionHost } from "../../core/session/ses
 import { type Address, addressKey } from "../../wire/address.ts";
 import { CloseCode, closeName } from "../../wire/close-code.ts";
 import type { ControlMessage } from "../../wire/control.ts";
-import { checkProof } from "../../wire/cookie.ts";
 import type { ClockEntry, FeedbackEntry, RequestPacket } from "../../wire/feedback.ts";
 import type { MediaFrame } from "../../wire/frame.ts";
 import type { ConnectPacket } from "../../wire/handshake.ts";
@@ -33,14 +32,13 @@ import type {
 import { EgressCap } from "../edge-swarm/egress-cap.ts";
 import { linkStats } from "../link-stats.ts";
 import type { Input, NodeEnvironment } from "../node.ts";
+import { EdgeAdmission } from "./edge-admission.ts";
 import type { EdgeIngest } from "./edge-ingest.ts";
 import { EdgeIngests } from "./edge-ingests.ts";
 
 const TICK_MS = 250;
 /** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
 const CLOCK_TICKS = 4;
-const RETRY_BUSY_MS = 1000;
-const RETRY_FULL_MS = 2000;
 
 export class Edge implements EdgeCommands, SessionHost {
   readonly #hot: HotPath;
@@ -48,21 +46,19 @@ export class Edge implements EdgeCommands, SessionHost {
   readonly #outbox: Outbox<EdgeEvent>;
   readonly #context: NodeContext;
   readonly #acceptor: Acceptor;
+  readonly #admission: EdgeAdmission;
   readonly #ingests: EdgeIngests;
   /** Which stream a session belongs to. */
   readonly #bySession = new Map<Session, EdgeIngest>();
-  readonly #env: NodeEnvironment;
   readonly #egress: EgressCap | undefined;
   readonly #node = new Uint8Array(8);
   #tickAt: Ms = NEVER;
   #ticks = 0;
-  #isDraining = false;
   #datagramsIn = 0;
   #bytesIn = 0;
   #viewers = 0;
 
   constructor(env: NodeEnvironment, options: EdgeOptions) {
-    this.#env = env;
     this.#hot = env.hot;
     this.#options = options;
     const { maxEgressBps } = options;
@@ -75,6 +71,12 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#acceptor = new Acceptor(this.#context, (now, from, connect) =>
       this.#admit(now, from, connect),
     );
+    this.#admission = new EdgeAdmission(env, options, this.#ingests, this.#egress, {
+      viewers: () => this.#viewers,
+      accept: (stream, opened) => this.#accept(stream, opened),
+      joined: (now, ingest, session, node) => this.#join(now, ingest, session, node),
+      replaced: (session) => this.#bySession.delete(session),
+    });
     env.random.fill(this.#node);
   }
 
@@ -132,7 +134,7 @@ export class Edge implements EdgeCommands, SessionHost {
 
   #admit(now: Ms, from: Address, connect: ConnectPacket): Admission {
     const { role, stream } = connect.params;
-    const admission = this.#judge(now, from, connect);
+    const admission = this.#admission.judge(now, from, connect);
     if ("refuse" in admission) {
       this.#outbox.event({
         type: "refused",
@@ -145,67 +147,6 @@ export class Edge implements EdgeCommands, SessionHost {
     return admission;
   }
 
-  #judge(now: Ms, from: Address, connect: ConnectPacket): Admission {
-    const { role, stream, node } = connect.params;
-    if (this.#isDraining) return refusal(CloseCode.shuttingDown, "the edge is shutting down", 2000);
-    const key = this.#options.keyOf(stream);
-    if (key === undefined) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
-    if (role === "publisher") return this.#judgePublisher(now, connect, key);
-    if (role !== "viewer") return refusal(CloseCode.badRequest, `role "${role}" not served`, 0);
-    if (this.#viewers >= this.#options.maxViewers) {
-      return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
-    }
-    const limit = this.#options.maxViewersOf?.(stream);
-    if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
-      return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
-    }
-    if (this.#isEgressShortFor(stream)) {
-      this.#ingests.open(stream).swarm.handleTurnedAway();
-      const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
-      return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
-    }
-    return this.#accept(this.#ingests.open(stream).outlet.describeFirst(now), (session) => {
-      this.#viewers++;
-      const ingest = this.#ingests.open(stream);
-      ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
-      this.#outbox.event({ type: "viewerJoined", stream, from: addressKey(from) });
-      return ingest;
-    });
-  }
-
-  #judgePublisher(now: Ms, connect: ConnectPacket, key: string): Admission {
-    const { stream, proof, node } = connect.params;
-    if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
-      return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
-    }
-    if (this.#ingests.isFullFor(stream)) {
-      const text = "the edge has all the publishers it may";
-      return refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
-    }
-    const ingest = this.#ingests.open(stream);
-    if (ingest.isHeldAgainst(now, node)) {
-      const text = `"${stream}" is being published by ${ingest.publisherName}`;
-      return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
-    }
-    return this.#accept(undefined, (session) => {
-      const before = ingest.takeOver(now, session, node);
-      if (before !== undefined) this.#bySession.delete(before);
-      return ingest;
-    });
-  }
-
-  /** Whether one more viewer would have the edge push more than its cap is planned for. */
-  #isEgressShortFor(stream: string): boolean {
-    const egress = this.#egress;
-    const ingest = this.#ingests.get(stream);
-    if (egress === undefined || ingest === undefined) return false;
-    const { joinBps } = ingest.swarm;
-    return egress.isShortFor(
-      joinBps,
-      this.#ingests.sum(({ swarm }) => swarm.pushBps),
-    );
-  }
-
   #accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission {
     return {
       accept: { agent: this.#options.agent, node: this.#node, stream },
@@ -213,6 +154,17 @@ export class Edge implements EdgeCommands, SessionHost {
       ack: ACK_FAST,
       opened: (session) => this.#bySession.set(session, opened(session)),
     };
+  }
+
+  #join(now: Ms, ingest: EdgeIngest, session: Session, node: Uint8Array): void {
+    this.#viewers++;
+    const from = session.address;
+    ingest.swarm.join(now, session, node, this.#options.regionOf?.(from.ip) ?? 0);
+    this.#outbox.event({
+      type: "viewerJoined",
+      stream: ingest.outlet.name,
+      from: addressKey(from),
+    });
   }
 
   /* ---------------------------------------------------------------- session host */
@@ -267,7 +219,7 @@ export class Edge implements EdgeCommands, SessionHost {
     stream: string,
     from: string,
   ): LocalPublisher | { readonly refused: CloseReason } {
-    if (this.#isDraining) return { refused: "shutting down" };
+    if (this.#admission.isDraining) return { refused: "shutting down" };
     if (this.#options.keyOf(stream) === undefined) return { refused: "unknown stream" };
     if (this.#ingests.isFullFor(stream)) return { refused: "overloaded" };
     const ingest = this.#ingests.open(stream);
@@ -350,11 +302,11 @@ export class Edge implements EdgeCommands, SessionHost {
   }
 
   drain(_now: Ms): void {
-    this.#isDraining = true;
+    this.#admission.isDraining = true;
   }
 
   close(now: Ms): void {
-    this.#isDraining = true;
+    this.#admission.isDraining = true;
     for (const session of [...this.#context.sessions()]) {
       session.close(now, CloseCode.shuttingDown, "the edge is shutting down");
     }
@@ -364,8 +316,4 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#tickAt = NEVER;
     this.#context.finish(now);
   }
-}
-
-function refusal(refuse: CloseCode, reason: string, retryMs: number): Admission {
-  return { refuse, reason, retryMs };
 }
