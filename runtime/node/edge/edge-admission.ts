@@ -11,10 +11,10 @@ import { checkProof } from "../../wire/cookie.ts";
 import type { ConnectPacket } from "../../wire/handshake.ts";
 import type { StreamInfo } from "../../wire/stream-info.ts";
 import type { EdgeOptions } from "../api.ts";
-import type { EdgeIngest } from "./edge-ingest.ts";
-import type { EdgeIngests } from "./edge-ingests.ts";
 import type { EgressCap } from "../edge-swarm/egress-cap.ts";
 import type { NodeEnvironment } from "../node.ts";
+import type { EdgeIngest } from "./edge-ingest.ts";
+import type { EdgeIngests } from "./edge-ingests.ts";
 
 const RETRY_BUSY_MS = 1000;
 const RETRY_FULL_MS = 2000;
