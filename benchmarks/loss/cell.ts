@@ -4,8 +4,8 @@
  * is given up.
  */
 import { ms } from "../../runtime/base/time.ts";
+import { HostRole } from "../../runtime/sim/network/host-role.ts";
 import { IDEAL, type LinkModel } from "../../runtime/sim/network/link.ts";
-import { HostRole } from "../../runtime/sim/network/network.ts";
 import { World } from "../../runtime/sim/world.ts";
 import { createHotPath } from "../../runtime/wasm/create.ts";
 import { WorkHash } from "../lib/report.ts";

@@ -12,9 +12,9 @@ import {
 } from "./checks/checks.ts";
 import { egressFloor } from "./report/floor.ts";
 import { gateChecks } from "./report/gates.ts";
-import { type Check, figuresOf, type Report, ratio, round } from "./report/report.ts";
+import { type Check, type Report, ratio, round, simulatedFiguresOf } from "./report/report.ts";
 import { SeriesRecorder } from "./report/series.ts";
-import { type Snapshot, takeSnapshot } from "./report/snapshot.ts";
+import { takeSnapshot, type WorldSnapshot } from "./report/snapshot.ts";
 import { scheduleFaults } from "./scenario/faults.ts";
 import { LEAD_MS, Simulation, type SimulationOptions } from "./scenario/simulation.ts";
 
@@ -48,8 +48,8 @@ class Watch {
   readonly #simulation: Simulation;
   readonly #series: SeriesRecorder;
   readonly #options: RunOptions;
-  #begin: Snapshot;
-  #warm: Snapshot | undefined;
+  #begin: WorldSnapshot;
+  #warm: WorldSnapshot | undefined;
   #payloadBytesMax = 0;
   /** Feeds looked at, once a second after warm-up, and those of them that come by way of two peers. */
   #feeds = 0;
@@ -99,12 +99,17 @@ class Watch {
       virtualSeconds: scenario.seconds,
       wallSeconds: 0,
       packets,
-      ...figuresOf(simulation, tallies.whole, this.#begin, end),
+      ...simulatedFiguresOf(simulation, tallies.whole, this.#begin, end),
       ...egressFloor(simulation, this.#begin, end),
       duplicateRatio: round(ratio(duplicates, fresh + duplicates), 5),
       superNodes,
       joinsRefused: simulation.edgeRefusals.length,
-      afterWarmup: figuresOf(simulation, tallies.afterWarmup, this.#warm ?? this.#begin, end),
+      afterWarmup: simulatedFiguresOf(
+        simulation,
+        tallies.afterWarmup,
+        this.#warm ?? this.#begin,
+        end,
+      ),
       series: this.#series.points,
     };
     const bound = simulation.swarm.neighboursMax;

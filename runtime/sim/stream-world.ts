@@ -11,7 +11,8 @@ import { Publisher } from "../node/publisher.ts";
 import { createHotPath } from "../wasm/create.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
 import { FOOTAGE_480P, Footage, makeTrace, type Trace } from "./footage.ts";
-import { HostRole, type HostSpec } from "./network/network.ts";
+import { HostRole } from "./network/host-role.ts";
+import type { HostSpec } from "./network/network.ts";
 import { type AccessModel, PRESETS, type PresetName } from "./network/presets.ts";
 import { World, type WorldNode } from "./world.ts";
 

@@ -4,8 +4,8 @@ import type { HotPath } from "../core/hot-path/hot-path.ts";
 import { createTwinHotPath } from "../core/hot-path/hot-path-twin.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../node/node.ts";
 import type { Address } from "../wire/address.ts";
+import { HostRole } from "./network/host-role.ts";
 import { IDEAL } from "./network/link.ts";
-import { HostRole } from "./network/network.ts";
 import { World, type WorldNode } from "./world.ts";
 
 const hot: HotPath = createTwinHotPath({ memoryMiB: 4 });

@@ -4,8 +4,8 @@
  */
 import { type Ms, ms } from "../../base/time.ts";
 import type { Input, Node, NodeEnvironment, Output } from "../../node/node.ts";
+import { HostRole } from "../../sim/network/host-role.ts";
 import { IDEAL, type LinkModel } from "../../sim/network/link.ts";
-import { HostRole } from "../../sim/network/network.ts";
 import { World, type WorldNode } from "../../sim/world.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import type { Address } from "../../wire/address.ts";

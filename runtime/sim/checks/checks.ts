@@ -2,8 +2,9 @@
  * What must be true of every run, whatever its figures: held against the world, not against what
  * nodes say. Each looks at the simulation from outside and gives one line.
  */
+
+import { HostRole, ROLES } from "../network/host-role.ts";
 import type { Link } from "../network/link.ts";
-import { HostRole, ROLES } from "../network/network.ts";
 import type { Report } from "../report/report.ts";
 import { LEAD_MS, type Simulation } from "../scenario/simulation.ts";
 

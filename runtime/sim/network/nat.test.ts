@@ -3,9 +3,10 @@ import { Prng } from "../../base/prng.ts";
 import { createTwinHotPath } from "../../core/hot-path/hot-path-twin.ts";
 import type { Address } from "../../wire/address.ts";
 import { EventQueue } from "../event-queue.ts";
+import { HostRole } from "./host-role.ts";
 import { IDEAL } from "./link.ts";
 import { MAPPING_MS, NAT_KINDS, type NatKind } from "./nat.ts";
-import { type Host, HostRole, Network } from "./network.ts";
+import { type Host, Network } from "./network.ts";
 
 const hot = createTwinHotPath({ memoryMiB: 2 });
 

@@ -4,8 +4,9 @@ import type { HotPath } from "../../core/hot-path/hot-path.ts";
 import { createTwinHotPath } from "../../core/hot-path/hot-path-twin.ts";
 import type { Address } from "../../wire/address.ts";
 import { EventQueue } from "../event-queue.ts";
+import { HostRole } from "./host-role.ts";
 import { IDEAL, type LinkModel } from "./link.ts";
-import { type Host, HostRole, Network } from "./network.ts";
+import { type Host, Network } from "./network.ts";
 
 interface Got {
   readonly at: number;

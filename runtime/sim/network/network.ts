@@ -15,7 +15,9 @@ import type { Transmit } from "../../core/session/outbox.ts";
 import { type Address, addressKey } from "../../wire/address.ts";
 import { HEAD_BYTES, PacketType } from "../../wire/packet.ts";
 import type { EventQueue } from "../event-queue.ts";
+import { ControlBytes } from "./control-bytes.ts";
 import { damage } from "./damage.ts";
+import { HostRole, ROLES } from "./host-role.ts";
 import { Link, type LinkModel } from "./link.ts";
 import { Nat, type NatKind } from "./nat.ts";
 import { PACKET_BYTES_MAX, PacketPool } from "./packet-pool.ts";
@@ -31,10 +33,6 @@ const DUPLICATE_MS_MAX = 5;
 const FLAGS_AT = HEAD_BYTES - 1;
 const TRACE_PRIME = 0x01000193;
 
-/** Whose bytes are counted apart. */
-export const HostRole = { publisher: 0, edge: 1, peer: 2 } as const;
-export type HostRole = (typeof HostRole)[keyof typeof HostRole];
-export const ROLES = 3;
 export const PHASES = 4;
 
 export interface HostSpec {
@@ -112,6 +110,7 @@ export class Network {
    * header).
    */
   readonly mediaBytesToPeers = new Float64Array(ROLES * PHASES);
+  readonly controlBytes = new ControlBytes();
   readonly #options: NetworkOptions;
   readonly #pool = new PacketPool();
   readonly #book = new AddressBook();
@@ -187,7 +186,11 @@ export class Network {
     const to = this.#book.find(transmit.to);
     const target = to === undefined ? undefined : this.hosts[to.host];
     source.bytesOut += bytes;
-    if (!isMedia(hot.bytes[transmit.headPtr] as number)) source.controlBytesOut += bytes;
+    const type = hot.bytes[transmit.headPtr] as number;
+    if (!isMedia(type)) {
+      source.controlBytesOut += bytes;
+      if (source.role === HostRole.peer) this.#countControl(type, target, bytes);
+    }
     if (target !== undefined) this.#count(source.role, target.role, bytes);
     let at = source.up.transit(now, bytes, random);
     if (at < 0) return;
@@ -292,8 +295,12 @@ export class Network {
       const bytes = this.#ipBytes(packet, target);
       target.packetsIn++;
       target.bytesIn += bytes;
-      if (!isMedia(data[0] as number)) target.controlBytesIn += bytes;
-      else if (target.role === HostRole.peer) {
+      if (!isMedia(data[0] as number)) {
+        target.controlBytesIn += bytes;
+        if (target.role === HostRole.peer) {
+          this.#countControl(data[0] as number, this.hosts[from.host], bytes);
+        }
+      } else if (target.role === HostRole.peer) {
         this.#countPhase(from, data, bytes);
         this.#options.onMedia(now, from.host, target.id, data);
       }
@@ -338,6 +345,11 @@ export class Network {
   #count(from: HostRole, to: HostRole, bytes: number): void {
     const i = from * ROLES + to;
     this.bytesByRoles[i] = (this.bytesByRoles[i] as number) + bytes;
+  }
+
+  /** At a peer; who cannot be told, an address that nobody has, is taken for another peer. */
+  #countControl(type: number, other: Host | undefined, bytes: number): void {
+    this.controlBytes.count(type, other?.role ?? HostRole.peer, bytes);
   }
 
   /** By the flags of the first fragment, at the same place in DATA and BUNDLE. */

@@ -4,7 +4,7 @@
  */
 import type { Tally } from "../measure/tally.ts";
 import type { Simulation } from "../scenario/simulation.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, WorldSnapshot } from "./snapshot.ts";
 
 export interface Check {
   readonly name: string;
@@ -37,6 +37,12 @@ export interface Figures {
   readonly viewersNeverStarted: number;
 }
 
+/** What only the simulator sees. */
+export interface SimulatedFigures extends Figures {
+  /** `controlRatio` by who is at the other end and kind of packet, e.g. "peer MAP"; largest first. */
+  readonly controlByKind: Readonly<Record<string, number>>;
+}
+
 /** What varies over the run, for the charts: one entry a second. */
 export interface SeriesPoint {
   readonly second: number;
@@ -49,7 +55,7 @@ export interface SeriesPoint {
   readonly superNodes: number;
 }
 
-export interface Report extends Figures {
+export interface Report extends SimulatedFigures {
   readonly scenario: string;
   readonly seed: number;
   readonly commit: string;
@@ -65,7 +71,7 @@ export interface Report extends Figures {
   readonly superNodes: number;
   /** Joins that the edge refused; each refused viewer tries again. */
   readonly joinsRefused: number;
-  readonly afterWarmup: Figures;
+  readonly afterWarmup: SimulatedFigures;
   readonly series: readonly SeriesPoint[];
   readonly checks: readonly Check[];
 }
@@ -82,9 +88,6 @@ export function figuresOf(
   const compensation = until.compensated - from.compensated;
   const media = push + pull + compensation;
   const { delay, firstFrame } = tally;
-  const spanMs = until.atMs - from.atMs;
-  const mediaRate = ratio(until.publishedBytes - from.publishedBytes, spanMs);
-  const wouldReceive = mediaRate * (until.presentMs - from.presentMs);
   return {
     edgeEgressBytes,
     demandBytes: tally.demandBytes,
@@ -108,11 +111,42 @@ export function figuresOf(
       p95: round(firstFrame.percentile(0.95), 1),
       p99: round(firstFrame.percentile(0.99), 1),
     },
-    controlRatio: round(ratio(until.peerControlBytes - from.peerControlBytes, wouldReceive), 5),
+    controlRatio: round(
+      ratio(until.peerControlBytes - from.peerControlBytes, wouldReceive(from, until)),
+      5,
+    ),
     uploadMbps: uploadsOf(simulation, from, until),
     viewersJoined: tally.viewersJoined,
     viewersNeverStarted: tally.viewersNeverStarted,
   };
+}
+
+/** The same, and what takes the world to see. */
+export function simulatedFiguresOf(
+  simulation: Simulation,
+  tally: Tally,
+  from: WorldSnapshot,
+  until: WorldSnapshot,
+): SimulatedFigures {
+  const figures = figuresOf(simulation, tally, from, until);
+  return { ...figures, controlByKind: controlOf(from, until) };
+}
+
+/** Media bytes that those present would receive in the span. */
+function wouldReceive(from: Snapshot, until: Snapshot): number {
+  const perMs = ratio(until.publishedBytes - from.publishedBytes, until.atMs - from.atMs);
+  return perMs * (until.presentMs - from.presentMs);
+}
+
+function controlOf(from: WorldSnapshot, until: WorldSnapshot): Record<string, number> {
+  const media = wouldReceive(from, until);
+  const shares: [string, number][] = [];
+  for (const [kind, bytes] of until.controlByKind) {
+    const share = round(ratio(bytes - (from.controlByKind.get(kind) ?? 0), media), 5);
+    if (share > 0) shares.push([kind, share]);
+  }
+  shares.sort(([, a], [, b]) => b - a);
+  return Object.fromEntries(shares);
 }
 
 /** What each viewer that may upload has sent, over the time it was there in the span. */

@@ -1,5 +1,5 @@
 /** What goes on from second to second, for the progress line and the charts. */
-import { HostRole, ROLES } from "../network/network.ts";
+import { HostRole, ROLES } from "../network/host-role.ts";
 import { LEAD_MS, type Simulation } from "../scenario/simulation.ts";
 import { ratio, round, type SeriesPoint } from "./report.ts";
 

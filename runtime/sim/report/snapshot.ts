@@ -2,7 +2,8 @@
  * Counters of the whole network at one moment; figures of a span are the difference of two. Only
  * what the world sees, no node's word.
  */
-import { HostRole, PHASES, ROLES } from "../network/network.ts";
+import { HostRole, ROLES } from "../network/host-role.ts";
+import { PHASES } from "../network/network.ts";
 import type { Simulation } from "../scenario/simulation.ts";
 
 /** Phases of the wire's flags. */
@@ -25,7 +26,13 @@ export interface Snapshot {
   readonly uploads: ReadonlyMap<number, number>;
 }
 
-export function takeSnapshot(simulation: Simulation): Snapshot {
+/** What only the simulator sees besides. */
+export interface WorldSnapshot extends Snapshot {
+  /** `peerControlBytes` by kind of packet: network/control-bytes.ts. */
+  readonly controlByKind: ReadonlyMap<string, number>;
+}
+
+export function takeSnapshot(simulation: Simulation): WorldSnapshot {
   const { network, nowMs } = simulation.world;
   let peerControlBytes = 0;
   let presentMs = 0;
@@ -47,6 +54,7 @@ export function takeSnapshot(simulation: Simulation): Snapshot {
     atMs: nowMs,
     edgeToPeers: network.bytesByRoles[HostRole.edge * ROLES + HostRole.peer] ?? 0,
     peerControlBytes,
+    controlByKind: network.controlBytes.snapshot(),
     pushed: phase(Phase.push),
     pulled: phase(Phase.pull),
     compensated: phase(Phase.compensation),

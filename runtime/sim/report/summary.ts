@@ -1,5 +1,8 @@
 /** The report as a few lines for whoever ran it. */
-import type { Figures, Report } from "./report.ts";
+import type { Report, SimulatedFigures } from "./report.ts";
+
+/** Kinds of control packet named, largest first. */
+const KINDS_SHOWN = 6;
 
 export function summaryText(report: Report): string {
   const { scenario, seed, viewers, virtualSeconds, wallSeconds, packets, checks } = report;
@@ -16,8 +19,11 @@ export function summaryText(report: Report): string {
   return lines.join("\n");
 }
 
-function figureLines(title: string, figures: Figures): string[] {
+function figureLines(title: string, figures: SimulatedFigures): string[] {
   const { delayMs, phaseShare, firstFrameMs, uploadMbps } = figures;
+  const kinds = Object.entries(figures.controlByKind)
+    .slice(0, KINDS_SHOWN)
+    .map(([kind, share]) => `${kind} ${percent(share)}`);
   return [
     `${title}: edge egress ${percent(figures.edgeEgressRatio)} of demand; ` +
       `push ${percent(phaseShare.push)}, pull ${percent(phaseShare.pull)}, ` +
@@ -26,6 +32,7 @@ function figureLines(title: string, figures: Figures): string[] {
       `stalled ${percent(figures.stallRatio)}, skipped ${percent(figures.skippedRatio)}`,
     `  first frame p50 ${firstFrameMs.p50} ms, p95 ${firstFrameMs.p95}, p99 ${firstFrameMs.p99}; ` +
       `upload p50 ${uploadMbps.p50}, p95 ${uploadMbps.p95}, max ${uploadMbps.max} Mbit/s`,
+    `  control by kind: ${kinds.join(", ")}`,
   ];
 }
 
