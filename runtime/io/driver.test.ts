@@ -60,15 +60,15 @@ class EchoNode implements Node<string> {
     this.inputs.push(text);
     if (text === "throw") throw new Error("a bug");
     if (text.startsWith("event")) this.#queue.push({ kind: "event", event: text });
-    else this.say(text);
+    else this.say(text, input.line ?? 0);
   }
 
-  say(text: string): void {
+  say(text: string, line = 0): void {
     const head = new TextEncoder().encode(text);
     memory.set(head, this.#used);
     const place = { headPtr: this.#used, headLength: head.length, slot: 0 };
     this.#used += head.length;
-    this.#queue.push({ kind: "transmit", to: peer, ...place });
+    this.#queue.push({ kind: "transmit", to: peer, line, ...place });
   }
 
   pollOutput(): Output<string> | undefined {
@@ -89,7 +89,7 @@ afterEach(() => {
   for (const one of running.splice(0)) one.stop();
 });
 
-function setup(onEvent: (event: string) => void = () => {}) {
+function setup(onEvent: (event: string) => void = () => {}, moreLines: readonly UdpSocket[] = []) {
   const node = new EchoNode();
   const udp = new FakeUdp();
   const time = { now: ms(1000) };
@@ -97,6 +97,7 @@ function setup(onEvent: (event: string) => void = () => {}) {
   const loop = runNode({
     node,
     udp,
+    moreLines,
     clock: { now: () => time.now },
     hot,
     onEvent,
@@ -113,6 +114,18 @@ describe("the run loop", () => {
     expect(udp.batches).toEqual([]);
     await turn();
     expect(udp.batches).toEqual([["0", "1", "2", "3", "4"]]);
+  });
+
+  test("sends by the line that a datagram names, and says by which one it came", async () => {
+    const second = new FakeUdp();
+    const { udp, loop } = setup(undefined, [second]);
+    second.receive("b");
+    udp.receive("a");
+    await turn();
+    expect(udp.batches).toEqual([["a"]]);
+    expect(second.batches).toEqual([["b"]]);
+    loop.stop();
+    expect([udp.isClosed, second.isClosed]).toEqual([true, true]);
   });
 
   test("sends at once when a batch is full", async () => {

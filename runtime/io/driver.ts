@@ -16,6 +16,8 @@ export interface RunOptions<Event> {
   readonly node: Node<Event>;
   /** Owned by the loop from now on: `stop` closes it. */
   readonly udp: UdpSocket;
+  /** Of a node with several lines, those from 1 on, as `udp`. */
+  readonly moreLines?: readonly UdpSocket[];
   readonly clock: Clock;
   /** The node's own, where its transmits lie. */
   readonly hot: HotPath;
@@ -54,9 +56,14 @@ const TIMEOUT: Input = { kind: "timeout" };
 /** A deadline this much earlier than the armed timer is not worth setting it anew. */
 const TIMER_SLACK_MS = 0.5;
 
+interface Line {
+  readonly udp: UdpSocket;
+  readonly batch: DatagramBatch;
+}
+
 class Loop<Event> implements RunningNode {
   readonly #options: RunOptions<Event>;
-  readonly #batch = new DatagramBatch();
+  readonly #lines: readonly Line[];
   readonly #datagram: Mutable<Extract<Input, { kind: "datagram" }>>;
   #events: Event[] = [];
   #isDraining = false;
@@ -68,11 +75,16 @@ class Loop<Event> implements RunningNode {
   constructor(options: RunOptions<Event>) {
     this.#options = options;
     const nowhere: Address = { family: 4, ip: "0.0.0.0", port: 0 };
-    this.#datagram = { kind: "datagram", from: nowhere, data: new Uint8Array(0), slot: 0 };
-    options.udp.onDatagrams({
-      handleDatagram: (from, data) => this.#handleDatagram(from, data),
-      handleError: (error) => options.onError(error),
-    });
+    const data = new Uint8Array(0);
+    this.#datagram = { kind: "datagram", from: nowhere, data, slot: 0, line: 0 };
+    const sockets = [options.udp, ...(options.moreLines ?? [])];
+    this.#lines = sockets.map((udp) => ({ udp, batch: new DatagramBatch() }));
+    for (const [line, udp] of sockets.entries()) {
+      udp.onDatagrams({
+        handleDatagram: (from, bytes) => this.#handleDatagram(line, from, bytes),
+        handleError: (error) => options.onError(error),
+      });
+    }
     this.wake();
   }
 
@@ -89,11 +101,12 @@ class Loop<Event> implements RunningNode {
     this.#isStopped = true;
     this.#send();
     clearTimeout(this.#timer);
-    this.#options.udp.close();
+    for (const { udp } of this.#lines) udp.close();
   }
 
-  #handleDatagram(from: Address, data: Uint8Array): void {
+  #handleDatagram(line: number, from: Address, data: Uint8Array): void {
     if (this.#isStopped) return;
+    this.#datagram.line = line;
     this.#datagram.from = from;
     this.#datagram.data = data;
     this.#input(this.#datagram);
@@ -137,8 +150,10 @@ class Loop<Event> implements RunningNode {
           this.#events.push(output.event);
           continue;
         }
-        if (this.#batch.isFull) this.#send();
-        this.#batch.addTransmit(output, hot);
+        const line = this.#lines[output.line ?? 0];
+        if (line === undefined) continue; /* a line that was given no socket */
+        if (line.batch.isFull) line.udp.send(line.batch);
+        line.batch.addTransmit(output, hot);
       }
     } catch (error) {
       this.#options.onError(error);
@@ -154,7 +169,7 @@ class Loop<Event> implements RunningNode {
   }
 
   #send(): void {
-    if (this.#batch.count > 0) this.#options.udp.send(this.#batch);
+    for (const { udp, batch } of this.#lines) if (batch.count > 0) udp.send(batch);
   }
 
   /** At the end of this turn of the event loop, when the socket has handed over all it had. */

@@ -23,6 +23,8 @@ export type Input =
       readonly data: Uint8Array;
       /** A payload slot of this node's own hot path that holds the datagram's tail (simulator), else 0. */
       readonly slot: number;
+      /** Of a node with several lines, the one it came in by (0 when absent). */
+      readonly line?: number;
     }
   | { readonly kind: "timeout" };
 

@@ -84,7 +84,7 @@ export class Acceptor {
           cookie: makeCookie(this.#secret, now, from, hello.cid),
         })
       : encodeVersions({ cid: hello.cid, versions: [WIRE_VERSION] });
-    if (reply.length <= data.length) this.#context.outbox.send(from, reply);
+    if (reply.length <= data.length) this.#context.send(from, reply);
   }
 
   #handleConnect(now: Ms, from: Address, data: Uint8Array): void {
@@ -100,7 +100,7 @@ export class Acceptor {
     const key = `${addressKey(from)} ${connect.cid.hi} ${connect.cid.lo}`;
     const before = this.#accepted.get(key);
     if (before !== undefined) {
-      this.#context.outbox.send(from, before.packet);
+      this.#context.send(from, before.packet);
       return;
     }
     const admission = this.#admit(now, from, connect);
@@ -122,13 +122,13 @@ export class Acceptor {
     session.agent = connect.params.agent;
     const packet = encodeAccept({ cid: connect.cid, own: { hi, lo }, params: admission.accept });
     this.#remember(now, key, packet);
-    this.#context.outbox.send(from, packet);
+    this.#context.send(from, packet);
     admission.opened(session);
   }
 
   #refuse(to: Address, refusal: RefusePacket): void {
     this.handshakesRefused++;
-    this.#context.outbox.send(to, encodeRefuse(refusal));
+    this.#context.send(to, encodeRefuse(refusal));
   }
 
   #isProven(now: Ms, from: Address, connect: ConnectPacket): boolean {

@@ -87,7 +87,7 @@ export class Connector {
       return;
     }
     this.#attempts++;
-    for (const to of this.#options.to) this.#context.outbox.send(to, this.#packet);
+    for (const to of this.#options.to) this.#context.send(to, this.#packet);
     this.#retryAt = ms(now + this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
   }

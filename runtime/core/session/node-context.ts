@@ -31,6 +31,8 @@ export class NodeContext {
   readonly random: Random;
   readonly outbox: Outbox<unknown>;
   readonly uplink: Uplink;
+  /** Which of the node's lines its sessions use. */
+  readonly line: number;
   readonly timers = new TimerHeap<Session>();
   readonly #sessions = new Map<number, Session>();
   readonly #dirty: Session[] = [];
@@ -39,11 +41,12 @@ export class NodeContext {
   /** Datagrams that were garbage, of no session, or against the protocol. */
   datagramsRefused = 0;
 
-  constructor(hot: HotPath, random: Random, outbox: Outbox<unknown>, uplink: Uplink) {
+  constructor(hot: HotPath, random: Random, outbox: Outbox<unknown>, uplink: Uplink, line = 0) {
     this.hot = hot;
     this.random = random;
     this.outbox = outbox;
     this.uplink = uplink;
+    this.line = line;
   }
 
   get sessionCount(): number {
@@ -52,6 +55,11 @@ export class NodeContext {
 
   sessions(): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  /** Queues a small packet that belongs to no session. */
+  send(to: Address, packet: Uint8Array): void {
+    this.outbox.send(to, packet, this.line);
   }
 
   /** A connection id whose low half no session of this node has: [high, low]. */

@@ -18,6 +18,8 @@ export interface Transmit {
   headPtr: number;
   headLength: number;
   slot: number;
+  /** Of a node with several lines, the one it is to leave by (0 when absent). */
+  line?: number;
 }
 
 export type Output<Event> = Transmit | { readonly kind: "event"; readonly event: Event };
@@ -47,6 +49,7 @@ export class Outbox<Event> {
       headPtr: 0,
       headLength: 0,
       slot: 0,
+      line: 0,
     };
   }
 
@@ -67,12 +70,13 @@ export class Outbox<Event> {
   }
 
   /** Queues the head written at the reserved place and, behind it, the payload of `slot` (0 = none). */
-  commit(to: Address, headLength: number, slot: number): void {
+  commit(to: Address, headLength: number, slot: number, line = 0): void {
     const entry = this.#pool.pop() ?? new QueuedDatagram();
     entry.to = to;
     entry.headPtr = this.#hot.headerArenaPtr + this.#used;
     entry.headLength = headLength;
     entry.slot = slot;
+    entry.line = line;
     if (slot !== 0) this.#hot.payloadRetain(slot);
     this.#used += headLength;
     this.#queue.push(entry);
@@ -81,10 +85,10 @@ export class Outbox<Event> {
   }
 
   /** Queues a small packet given as bytes; dropped when there is no room (it is unreliable by nature). */
-  send(to: Address, packet: Uint8Array): void {
+  send(to: Address, packet: Uint8Array, line = 0): void {
     if (!this.hasRoom(packet.length)) return;
     this.#hot.bytes.set(packet, this.reserve(packet.length));
-    this.commit(to, packet.length, 0);
+    this.commit(to, packet.length, 0, line);
   }
 
   event(event: Event): void {
@@ -105,6 +109,7 @@ export class Outbox<Event> {
     this.#transmit.headPtr = next.headPtr;
     this.#transmit.headLength = next.headLength;
     this.#transmit.slot = next.slot;
+    this.#transmit.line = next.line;
     this.#lastSlot = next.slot;
     this.#pool.push(next);
     return this.#transmit;
@@ -126,4 +131,5 @@ class QueuedDatagram {
   headPtr = 0;
   headLength = 0;
   slot = 0;
+  line = 0;
 }

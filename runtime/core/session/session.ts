@@ -369,7 +369,7 @@ export class Session implements HeapMember {
 
   /** The packet written at the outbox's reserved place goes out, the payload of `slot` (0 = none) behind it. */
   commit(now: Ms, headBytes: number, slot: number): number {
-    this.#context.outbox.commit(this.address, headBytes, slot);
+    this.#context.outbox.commit(this.address, headBytes, slot, this.#context.line);
     const bytes = headBytes + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
     this.counters.bytesOut += bytes;
     this.#lastSentAt = now;
