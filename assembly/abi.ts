@@ -63,5 +63,14 @@ export const SETTLED_LARGEST_SENT: u32 = 32;
 export const SETTLED_ENTRIES: u32 = 40;
 export const SETTLED_ENTRY_BYTES: u32 = 32;
 
+/** Tables of `fanHeads` in the out area (assembly/fan.ts), and the head of a DATA packet (docs/WIRE.md §1). */
+export const FAN_FRAGMENTS_MAX: u32 = 32;
+export const FAN_FRAGMENT_BYTES: u32 = 16;
+export const FAN_RECEIVERS_AT: u32 = 512;
+export const FAN_RECEIVER_BYTES: u32 = 32;
+export const FAN_RECEIVERS_MAX: u32 = 1024;
+export const DATA_TYPE: u8 = 16;
+export const HEAD_BYTES: u32 = 21;
+
 /** Clock ticks of the wire, 100 µs each, per millisecond. */
 export const TICKS_PER_MS: f64 = 10;

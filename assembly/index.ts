@@ -1,4 +1,5 @@
 /** Exports of the hot path; what they mean stands in `runtime/core/hot-path/hot-path.ts`. */
+import { Fan } from "./fan";
 import { Heap } from "./heap";
 import { Insert } from "./insert";
 import { Loss } from "./loss";
@@ -77,6 +78,10 @@ export function packetSent(
   return Ring.packetSent(session, nowMs, kind, attempt, stream, key, size);
 }
 
+export function fanHeads(receivers: u32, fragments: u32, kind: u32, nowMs: f64, ptr: usize): u32 {
+  return Fan.heads(receivers, fragments, kind, nowMs, ptr);
+}
+
 export function bytesInFlight(session: i32): u32 {
   return Sessions.of(session).bytesInFlight;
 }
@@ -94,7 +99,7 @@ export function lossCheck(session: i32, nowMs: f64): i32 {
 }
 
 export function lossDeadline(session: i32): f64 {
-  return Loss.lossDeadline(session);
+  return Loss.deadline(Sessions.of(session));
 }
 
 export function tailProbeDue(session: i32, nowMs: f64): bool {

@@ -94,8 +94,8 @@ export class Loss {
     return <i32>listed;
   }
 
-  static lossDeadline(session: i32): f64 {
-    const s = Sessions.of(session);
+  /** When `lossCheck` or the tail probe is due. */
+  static deadline(s: Session): f64 {
     let at = Infinity;
     if (s.acked) {
       const delay = s.rackRtt + s.guardMs;

@@ -57,11 +57,25 @@ export class Ring {
   ): f64 {
     const s = Sessions.of(session);
     assert((kind | attempt) <= 0xff && (stream | size) <= 0xffff, "packet field out of range");
-    if (s.next - s.base == MAX_IN_FLIGHT) {
-      if (s.oldest == s.base) return STATUS_WINDOW;
-      s.base++;
+    if (s.next - s.base == s.capacity) {
+      const status = Ring.makeRoom(s);
+      if (status < 0) return <f64>status;
     }
-    if (s.next - s.base == s.capacity && !Ring.grow(s)) return STATUS_FULL;
+    const number = s.next;
+    Ring.add(s, nowMs, kind, attempt, stream, key, size);
+    return <f64>number;
+  }
+
+  /** Files the next packet; there is room for it. */
+  @inline static add(
+    s: Session,
+    nowMs: f64,
+    kind: u32,
+    attempt: u32,
+    stream: u32,
+    key: u32,
+    size: u32,
+  ): void {
     const number = s.next;
     const entry = Ring.entry(s, number);
     entry.at = nowMs;
@@ -77,7 +91,16 @@ export class Ring {
     s.packetsInFlight++;
     s.probeFrom = nowMs;
     s.repairLast = attempt != 0;
-    return <f64>number;
+  }
+
+  /** Room for one more packet behind a ring that is full: 0, or why there is none. */
+  static makeRoom(s: Session): i32 {
+    if (s.capacity == MAX_IN_FLIGHT) {
+      if (s.oldest == s.base) return STATUS_WINDOW;
+      s.base++;
+      return 0;
+    }
+    return Ring.grow(s) ? 0 : STATUS_FULL;
   }
 
   static grow(s: Session): bool {

@@ -92,6 +92,10 @@ class WasmHotPath implements InspectableHotPath {
     return this.#wasm.packetSent(session, nowMs, kind, attempt, stream, key, size);
   }
 
+  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number {
+    return this.#wasm.fanHeads(receivers, fragments, kind, nowMs, ptr);
+  }
+
   bytesInFlight(session: number): number {
     return this.#wasm.bytesInFlight(session);
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import {
+  Fan,
   HEADER_ARENA_BYTES,
   Inserted,
   MAX_ACK_BYTES,
@@ -15,6 +16,7 @@ import {
   Settled,
   Status,
 } from "../core/hot-path/hot-path.ts";
+import { PacketType } from "../wire/packet.ts";
 import { createHotPath } from "./create.ts";
 import { HotPathAbort } from "./load.ts";
 import { testHotPath } from "./testing.ts";
@@ -61,6 +63,13 @@ test("both sides of the border know the same numbers", () => {
     SETTLED_LARGEST_SENT: 8 * Settled.largestSentF64,
     SETTLED_ENTRIES: Settled.entriesAt,
     SETTLED_ENTRY_BYTES: Settled.entryBytes,
+    FAN_FRAGMENTS_MAX: Fan.fragmentsMax,
+    FAN_FRAGMENT_BYTES: Fan.fragmentBytes,
+    FAN_RECEIVERS_AT: Fan.receiversAt,
+    FAN_RECEIVER_BYTES: Fan.receiverBytes,
+    FAN_RECEIVERS_MAX: Fan.receiversMax,
+    HEAD_BYTES: Fan.headBytes,
+    DATA_TYPE: PacketType.DATA,
   });
   expect(Settled.entriesAt + MAX_SETTLED * Settled.entryBytes).toBeLessThanOrEqual(OUT_BYTES);
   expect(4 * MAX_FRAGMENTS).toBeLessThanOrEqual(OUT_BYTES);

@@ -27,6 +27,7 @@ export interface HotPathExports {
     key: number,
     size: number,
   ): number;
+  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number;
   bytesInFlight(session: number): number;
   packetsInFlight(session: number): number;
   ackParse(session: number, nowMs: number, ptr: number, length: number): number;

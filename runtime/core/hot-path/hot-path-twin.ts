@@ -4,6 +4,7 @@
  */
 import { assert } from "../../base/assert.ts";
 import {
+  Fan,
   HEADER_ARENA_BYTES,
   type InspectableHotPath,
   MAX_SESSIONS,
@@ -12,6 +13,7 @@ import {
   Settled,
   Status,
 } from "./hot-path.ts";
+import { TwinFan } from "./hot-path-twin-fan.ts";
 import { type AckParts, TwinReceiving } from "./hot-path-twin-receiving.ts";
 import { type Outcome, TwinSending } from "./hot-path-twin-sending.ts";
 import { TwinSlab } from "./hot-path-twin-slab.ts";
@@ -126,6 +128,19 @@ class TwinHotPath implements InspectableHotPath {
     assert((kind | attempt) >>> 8 === 0, "packet field out of range");
     assert((stream | size) >>> 16 === 0, "packet field out of range");
     return sending.send({ sentAt: nowMs, kind, attempt, stream, key, size });
+  }
+
+  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number {
+    assert(receivers <= Fan.receiversMax && fragments <= Fan.fragmentsMax, "fan-out too large");
+    assert(kind >>> 8 === 0, "packet field out of range");
+    const fan = new TwinFan(this.out, this.outF64, this.#view);
+    let at = ptr;
+    for (let i = 0; i < receivers; i++) {
+      const handle = fan.sessionOf(i);
+      at = fan.send(i, this.#session(handle).sending, fragments, kind, nowMs, at);
+      fan.setDeadline(i, this.lossDeadline(handle));
+    }
+    return (at - ptr) / Fan.headBytes;
   }
 
   bytesInFlight(session: number): number {

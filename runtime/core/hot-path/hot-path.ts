@@ -58,6 +58,14 @@ export interface HotPath {
     key: number,
     size: number,
   ): number;
+  /**
+   * Fan-out: `fragments` fragments to `receivers` sessions at once. Both tables stand in the out area (see `Fan`),
+   * which is read and added to, not cleared. For each receiver the fragments it wants are recorded as by `packetSent`
+   * (`kind`, attempt 0, its stream index, the fragment's number as key) and the heads of their DATA packets
+   * (docs/WIRE.md §1) written one behind the other from `bytes[ptr]` on, receiver after receiver. Where a window has
+   * no room for a fragment, that receiver gets those before it only. Returns the number of heads written.
+   */
+  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number;
   bytesInFlight(session: number): number;
   packetsInFlight(session: number): number;
   /**
@@ -213,6 +221,25 @@ export const Settled = {
   largestSentF64: 4,
   entriesAt: 40,
   entryBytes: 32,
+} as const;
+
+/**
+ * Tables of `fanHeads` in the out area. Fragments from byte 0 on, 16 bytes each:
+ *
+ *   u32 number | index, total << 12, flags << 24 | UDP payload bytes of the packet | spare
+ *
+ * Receivers from byte 512 on, 32 bytes each; the last two fields are written by the call:
+ *
+ *   i32 session | u32 connection id, high | low | i32 stream index | u32 bit i: fragment i is wanted
+ *   | i32 fragments taken, the first of those wanted | f64 lossDeadline from now on
+ */
+export const Fan = {
+  fragmentsMax: 32,
+  fragmentBytes: 16,
+  receiversAt: 512,
+  receiverBytes: 32,
+  receiversMax: 1024,
+  headBytes: 21,
 } as const;
 
 export const OUT_BYTES = 128 * 1024;
