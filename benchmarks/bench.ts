@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   loss: async () => (await import("./loss/bench.ts")).loss,
   fanout: async () => (await import("./fanout/bench.ts")).fanout,
   overload: async () => (await import("./overload/bench.ts")).overload,
+  wan: async () => (await import("./wan/bench.ts")).wan,
   gate: async () => (await import("./gate/bench.ts")).gate,
 };
 

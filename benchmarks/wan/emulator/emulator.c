@@ -10,6 +10,7 @@
  *   link NAME A DEVICE-A B DEVICE-B SEED       "link NAME"
  *   set NAME DIRECTION DELAY-US JITTER-US KEEPS-ORDER BPS QUEUE-BYTES GOOD-TO-BAD BAD-TO-GOOD GOOD-LOSS BAD-LOSS
  *                                              "set NAME"; 0 = from A to B; BPS 0 = no limit
+ *   seed NAME SEED                             "seed NAME": losses and jitter begin anew
  *   figures NAME                               counters of both directions since `reset`, as JSON
  *   reset NAME                                 "reset NAME"
  *
@@ -360,6 +361,16 @@ static void command_set(const char *line) {
   printf("set %s\n", name);
 }
 
+static void command_seed(struct link *link, const char *line) {
+  unsigned long long seed = 0;
+  sscanf(line, "seed %*31s %llu", &seed);
+  for (int k = 0; k < 2; k++) {
+    seed_random(&link->directions[k], seed * 2 + (uint64_t)k);
+    link->directions[k].is_bad = 0;
+  }
+  printf("seed %s\n", link->name);
+}
+
 static void print_direction(const struct counters *c) {
   printf("{\"packetsIn\":%llu,\"bytesIn\":%llu,\"packetsLost\":%llu,\"packetsDropped\":%llu,\"packetsOut\":%llu,"
          "\"bytesOut\":%llu,\"errors\":%llu,\"lateMsMax\":%.3f,\"lateMsMean\":%.4f}",
@@ -384,6 +395,7 @@ static void obey(const char *line) {
   if (strcmp(word, "node") == 0) command_node(name);
   else if (strcmp(word, "link") == 0) command_link(line);
   else if (strcmp(word, "set") == 0) command_set(line);
+  else if (strcmp(word, "seed") == 0 && link != NULL) command_seed(link, line);
   else if (strcmp(word, "figures") == 0 && link != NULL) command_figures(link);
   else if (strcmp(word, "reset") == 0 && link != NULL) {
     for (int k = 0; k < 2; k++) memset(&link->directions[k].counters, 0, sizeof(struct counters));

@@ -44,7 +44,7 @@ export interface LinkFigures {
   readonly back: DirectionFigures;
 }
 
-type Spawned = Bun.Subprocess<"pipe", "pipe", "inherit">;
+type Spawned = Bun.Subprocess<"pipe", "pipe", "inherit" | "ignore">;
 
 export class WanNode {
   readonly name: string;
@@ -61,13 +61,12 @@ export class WanNode {
     return ["nsenter", `--net=${this.namespace}`, "--", ...command];
   }
 
-  /** A program in this node, killed when this process ends. Its standard error is ours. */
-  spawn(command: readonly string[], env: Record<string, string> = {}): Spawned {
+  /** A program in this node, killed when this process ends. Its standard error is ours unless it is not wanted. */
+  spawn(command: readonly string[], stderr: "inherit" | "ignore" = "inherit"): Spawned {
     return Bun.spawn(this.command(["setpriv", "--pdeathsig", "KILL", ...command]), {
       stdin: "pipe",
       stdout: "pipe",
-      stderr: "inherit",
-      env: { ...process.env, ...env },
+      stderr,
     });
   }
 
@@ -107,6 +106,11 @@ export class WanLink {
   async set(forward: WanProfile, back: WanProfile = forward): Promise<void> {
     await this.#ask(`set ${this.name} 0 ${profileWords(forward)}`);
     await this.#ask(`set ${this.name} 1 ${profileWords(back)}`);
+  }
+
+  /** Losses and jitter from here on are those of this seed. */
+  async seed(seed: number): Promise<void> {
+    await this.#ask(`seed ${this.name} ${seed}`);
   }
 
   /** Since it was made or `reset`. */
