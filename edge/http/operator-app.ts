@@ -39,7 +39,7 @@ const showStream = createRoute({
 const kickStream = createRoute({
   method: "delete",
   path: "/api/v1/streams/{name}",
-  summary: "Ends a stream: its publisher is disconnected (and may come back)",
+  summary: "Ends a stream: its publisher is disconnected, and does not come back by itself",
   request: { params: shapes.StreamParam },
   responses: { 200: json(shapes.Kicked, "Ended"), 403: refused, 404: missing },
 });

@@ -6,6 +6,7 @@ import type { Ms } from "../base/time.ts";
 import type { Scorer, ScorerKind } from "../score/scorer.ts";
 import type { Address } from "../wire/address.ts";
 import type { MediaFrame } from "../wire/frame.ts";
+import type { ClusterHooks } from "./cluster-api.ts";
 import type { Node } from "./node.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
@@ -21,7 +22,8 @@ export type CloseReason =
   | "bad request"
   | "timeout"
   | "not wanted"
-  | "version";
+  | "version"
+  | "moved";
 
 export type LinkEvent =
   /** A session to the edge stands. */
@@ -100,6 +102,8 @@ export interface EdgeOptions {
   readonly regionOf?: (ip: string) => number;
   /** The swarm's parameters; SWARM_PARAMS by default. */
   readonly swarm?: SwarmParams;
+  /** The other edges' part in who gets in; absent at an edge by itself. */
+  readonly cluster?: ClusterHooks;
 }
 
 export type EdgeEvent =

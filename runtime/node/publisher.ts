@@ -177,7 +177,8 @@ export class Publisher implements PublisherCommands, SessionHost {
       edges: this.#options.edges,
       host: this,
       ack: ACK_FAST,
-      params: (cookie, cid) => ({
+      params: (cookie, cid, moved) => ({
+        moved,
         role: "publisher",
         stream: this.#options.stream,
         epoch: this.#stream.stream.epoch,
@@ -222,7 +223,8 @@ export class Publisher implements PublisherCommands, SessionHost {
 
   /* ---------------------------------------------------------------- session host */
 
-  handleControl(_now: Ms, _session: Session, message: ControlMessage): void {
+  handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    if (this.#upstream?.handleControl(now, session, message) === true) return;
     if (message.t !== "warn") return;
     this.#outbox.event({ type: "warning", code: message.code, text: message.text });
   }
@@ -243,7 +245,7 @@ export class Publisher implements PublisherCommands, SessionHost {
   handleReport(): void {}
 
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void {
-    this.#index = 0;
+    if (session === this.#upstream?.session) this.#index = 0;
     this.#upstream?.handleClosed(now, session, code, detail);
   }
 }

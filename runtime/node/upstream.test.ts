@@ -69,6 +69,7 @@ describe("a way to the edge", () => {
     const refusals = [
       [CloseCode.wrongKey, true],
       [CloseCode.unknownStream, true],
+      [CloseCode.notWanted, true],
       [CloseCode.overloaded, false],
     ] as const;
     for (const [refuse, final] of refusals) {

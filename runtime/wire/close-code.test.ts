@@ -7,8 +7,8 @@ describe("close codes", () => {
       expect(closeCodeOf(closeName(code))).toBe(code);
       expect(closeCodeFromWire(code)).toBe(code);
     }
-    expect(new Set(Object.values(CloseCode).map(closeName)).size).toBe(11);
-    expect(closeCodeFromWire(11)).toBe(CloseCode.notWanted);
+    expect(new Set(Object.values(CloseCode).map(closeName)).size).toBe(12);
+    expect(closeCodeFromWire(12)).toBe(CloseCode.notWanted);
     expect(closeCodeFromWire(65_535)).toBe(CloseCode.notWanted);
   });
 });

@@ -15,6 +15,7 @@ export const CloseCode = {
   timeout: 8,
   notWanted: 9,
   version: 10,
+  moved: 11,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
@@ -30,6 +31,7 @@ const NAMES = [
   "timeout",
   "not wanted",
   "version",
+  "moved",
 ] as const;
 export type CloseName = (typeof NAMES)[number];
 

@@ -149,19 +149,19 @@ function peerOf(value: unknown): PeerRef | undefined {
   return value instanceof Uint8Array ? decodePeerRef(value) : undefined;
 }
 
-function addressOf(value: unknown): Address | undefined {
+export function addressOf(value: unknown): Address | undefined {
   if (!(value instanceof Uint8Array) || encodedAddressBytes(value, 0) !== value.length) {
     return undefined;
   }
   return decodeAddress(value, 0);
 }
 
-function addressBytes(address: Address): Uint8Array {
+export function addressBytes(address: Address): Uint8Array {
   const buf = new Uint8Array(19);
   return buf.subarray(0, encodeAddress(buf, 0, address));
 }
 
-function listOf<T>(
+export function listOf<T>(
   value: unknown,
   max: number,
   decode: (entry: unknown) => T | undefined,

@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { ProtocolViolation } from "../base/errors.ts";
 import { decodeFields, encodeFields, type Fields, integerField, textField } from "./cbor.ts";
+import { type ClusterMessage, clusterDecoders, clusterFields } from "./control-cluster.ts";
 import { SUB_STREAMS_MAX, type SwarmMessage, swarmDecoders, swarmFields } from "./control-swarm.ts";
 import { putU16 } from "./packet.ts";
 import { STREAM_NAME_CHARACTERS_MAX, type StreamInfo, streamInfoOf } from "./stream-info.ts";
@@ -45,6 +46,7 @@ export type ControlMessage =
   | { readonly t: "unsubscribe"; readonly name: string }
   /** Edge → publisher: something its owner should know. */
   | { readonly t: "warn"; readonly code: string; readonly text: string }
+  | ClusterMessage
   | SwarmMessage;
 
 /** Length and message, ready for the control stream. */
@@ -57,7 +59,8 @@ export function encodeControl(message: ControlMessage): Uint8Array {
 }
 
 function fieldsOf(message: ControlMessage): Fields {
-  return message.t in swarmDecoders ? swarmFields(message as SwarmMessage) : { ...message };
+  if (message.t in swarmDecoders) return swarmFields(message as SwarmMessage);
+  return message.t in clusterDecoders ? clusterFields(message as ClusterMessage) : { ...message };
 }
 
 /**
@@ -80,6 +83,7 @@ type FieldsDecoder = (fields: Fields) => ControlMessage | undefined;
 
 const decoders: Readonly<Record<ControlMessage["t"], FieldsDecoder>> = {
   ...swarmDecoders,
+  ...clusterDecoders,
   stream(fields) {
     const info = streamInfoOf(fields);
     return info === undefined ? undefined : { t: "stream", ...info };

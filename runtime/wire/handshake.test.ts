@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeFields } from "./cbor.ts";
+import { CloseCode } from "./close-code.ts";
 import {
   CONNECT_PARAMS_BYTES_MAX,
   decodeAccept,
@@ -21,6 +22,7 @@ import {
 } from "./handshake.ts";
 import { MAX_DATAGRAM, PacketType } from "./packet.ts";
 import {
+  addresses,
   bytesOf,
   cids,
   closeCodes,
@@ -74,7 +76,18 @@ describe("round trips", () => {
     );
     fc.assert(
       fc.property(cids, closeCodes, u32s, textOf(50), (id, code, retryMs, reason) => {
+        if (code === CloseCode.moved) return;
         const packet = { cid: id, code, retryMs, reason };
+        expect(decodeRefuse(encodeRefuse(packet))).toEqual(packet);
+      }),
+    );
+  });
+
+  test("REFUSE with the edges to ask instead", () => {
+    const lists = fc.array(addresses, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(cids, u32s, textOf(50), lists, (id, retryMs, reason, to) => {
+        const packet = { cid: id, code: CloseCode.moved, retryMs, reason, to };
         expect(decodeRefuse(encodeRefuse(packet))).toEqual(packet);
       }),
     );

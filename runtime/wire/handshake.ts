@@ -4,6 +4,13 @@
  */
 import { assert } from "../base/assert.ts";
 import {
+  ADDRESS_BYTES_MAX,
+  type Address,
+  decodeAddress,
+  encodeAddress,
+  encodedAddressBytes,
+} from "./address.ts";
+import {
   bytesField,
   decodeFields,
   encodeFields,
@@ -12,7 +19,7 @@ import {
   mapField,
   textField,
 } from "./cbor.ts";
-import { type CloseCode, closeCodeFromWire } from "./close-code.ts";
+import { CloseCode, closeCodeFromWire } from "./close-code.ts";
 import { SUB_STREAMS_MAX } from "./control-swarm.ts";
 import { PROOF_BYTES } from "./cookie.ts";
 import { type ConnectionId, MAX_DATAGRAM, PacketType, putU16, putU32, u16, u32 } from "./packet.ts";
@@ -30,6 +37,8 @@ export const CONNECT_PARAMS_BYTES_MAX = 1000;
 export const AGENT_CHARACTERS_MAX = 64;
 export const REFUSE_REASON_BYTES_MAX = 200;
 export const NODE_ID_BYTES = 8;
+/** Edges that a REFUSE of code `moved` may name. */
+export const MOVED_ADDRESSES_MAX = 4;
 
 const MAGIC = 0x53484f41; /* "SHOA" */
 const U32_MAX = 0xffff_ffff;
@@ -121,6 +130,8 @@ export interface ConnectParams {
   readonly mask?: number | undefined;
   readonly k?: number | undefined;
   readonly from?: number | undefined;
+  /** How many edges in a row have sent it on, 1..255; absent = none. */
+  readonly moved?: number | undefined;
   /** A publisher's, 32 B: cookie.ts `proofOf`. */
   readonly proof?: Uint8Array | undefined;
 }
@@ -166,6 +177,7 @@ function connectParamsOf(fields: Fields): ConnectParams | undefined {
     mask: integerField(fields, "mask", 0, U32_MAX),
     k: integerField(fields, "k", 1, SUB_STREAMS_MAX),
     from: integerField(fields, "from", 0, U32_MAX),
+    moved: integerField(fields, "moved", 1, 255),
   };
   for (const [name, value] of Object.entries(optional)) {
     if (value === undefined && fields[name] !== undefined) return undefined;
@@ -220,26 +232,57 @@ export interface RefusePacket {
   readonly retryMs: number;
   /** For people; at most 200 B of UTF-8, no control characters. */
   readonly reason: string;
+  /** Code `moved` alone has them: edges to ask instead, 1..4, best first. */
+  readonly to?: readonly Address[] | undefined;
 }
 
+/**
+ *  0      1                      9      11                15
+ * +------+----------------------+------+-----------------+---------
+ * | 0x06 | initiator's id       | code | retry-after ms  | reason…
+ * +------+----------------------+------+-----------------+---------
+ * Code 11 has count (1) and so many addresses in front of the reason.
+ */
 export function encodeRefuse(packet: RefusePacket): Uint8Array {
   const reason = utf8Within(packet.reason, REFUSE_REASON_BYTES_MAX);
-  const bytes = new Uint8Array(15 + reason.length);
+  const to = packet.to ?? [];
+  assert((packet.code === CloseCode.moved) === to.length > 0, "REFUSE: `moved` names edges");
+  assert(to.length <= MOVED_ADDRESSES_MAX, "REFUSE: 1..4 edges");
+  const bytes = new Uint8Array(16 + to.length * ADDRESS_BYTES_MAX + reason.length);
   bytes[0] = PacketType.REFUSE;
   const codeAt = putCid(bytes, 1, packet.cid);
-  bytes.set(reason, putU32(bytes, putU16(bytes, codeAt, packet.code), packet.retryMs));
-  return bytes;
+  let at = putU32(bytes, putU16(bytes, codeAt, packet.code), packet.retryMs);
+  if (to.length > 0) bytes[at++] = to.length;
+  for (const address of to) at = encodeAddress(bytes, at, address);
+  bytes.set(reason, at);
+  return bytes.slice(0, at + reason.length);
 }
 
 export function decodeRefuse(data: Uint8Array): RefusePacket | undefined {
   if (data[0] !== PacketType.REFUSE || data.length < 15) return undefined;
-  if (data.length > 15 + REFUSE_REASON_BYTES_MAX) return undefined;
   const code = closeCodeFromWire(u16(data, 9));
-  const reason = printableText(data.subarray(15));
-  return { cid: cidAt(data, 1), code, retryMs: u32(data, 11), reason };
+  const moved = code === CloseCode.moved ? addressesAt(data, 15) : { to: undefined, end: 15 };
+  if (moved === undefined || data.length > moved.end + REFUSE_REASON_BYTES_MAX) return undefined;
+  const reason = printableText(data.subarray(moved.end));
+  const refuse = { cid: cidAt(data, 1), code, retryMs: u32(data, 11), reason };
+  return moved.to === undefined ? refuse : { ...refuse, to: moved.to };
 }
 
 /* ------------------------------------------------------------------ parts */
+
+function addressesAt(data: Uint8Array, at: number): { to: Address[]; end: number } | undefined {
+  const count = data[at] ?? 0;
+  if (count < 1 || count > MOVED_ADDRESSES_MAX) return undefined;
+  const to: Address[] = [];
+  let end = at + 1;
+  for (let i = 0; i < count; i++) {
+    const address = decodeAddress(data, end);
+    if (address === undefined) return undefined;
+    to.push(address);
+    end += encodedAddressBytes(data, end);
+  }
+  return { to, end };
+}
 
 function putCid(bytes: Uint8Array, at: number, cid: ConnectionId): number {
   return putU32(bytes, putU32(bytes, at, cid.hi), cid.lo);

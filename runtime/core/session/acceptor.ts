@@ -32,7 +32,17 @@ export type Admission =
       /** Called once, after ACCEPT is on its way. */
       readonly opened: (session: Session) => void;
     }
-  | { readonly refuse: CloseCode; readonly reason: string; readonly retryMs: number };
+  | Refusal
+  /** Not known yet: the CONNECT is to be brought again, by `decide` or by the initiator. */
+  | { readonly later: true };
+
+export interface Refusal {
+  readonly refuse: CloseCode;
+  readonly reason: string;
+  readonly retryMs: number;
+  /** With code `moved`: edges to ask instead. */
+  readonly to?: readonly Address[];
+}
 
 export type Admit = (now: Ms, from: Address, connect: ConnectPacket) => Admission;
 
@@ -103,10 +113,17 @@ export class Acceptor {
       this.#context.send(from, before.packet);
       return;
     }
+    this.decide(now, from, connect);
+  }
+
+  /** Answers a CONNECT whose cookie was right: at once, or when what was not known `later` is. */
+  decide(now: Ms, from: Address, connect: ConnectPacket): void {
+    const key = `${addressKey(from)} ${connect.cid.hi} ${connect.cid.lo}`;
     const admission = this.#admit(now, from, connect);
+    if ("later" in admission) return;
     if ("refuse" in admission) {
-      const { refuse: code, reason, retryMs } = admission;
-      this.#refuse(from, { cid: connect.cid, code, reason, retryMs });
+      const { refuse: code, reason, retryMs, to } = admission;
+      this.#refuse(from, { cid: connect.cid, code, reason, retryMs, to });
       return;
     }
     const [hi, lo] = this.#context.newConnectionId();

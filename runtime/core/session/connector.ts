@@ -20,6 +20,7 @@ import {
 import { PacketType } from "../../wire/packet.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { AckProfile, Session, SessionHost } from "./session.ts";
+import { isSame } from "./session-path.ts";
 
 const RETRY_MS_FIRST = 150;
 const RETRY_MS_MAX = 2000;
@@ -32,10 +33,12 @@ export type ConnectResult =
       readonly code: CloseCode;
       readonly reason: string;
       readonly retryMs: number;
+      /** With code `moved`: edges to ask instead. */
+      readonly to?: readonly Address[] | undefined;
     };
 
 export interface ConnectorOptions {
-  /** Tried all at once; the first to answer is the one. */
+  /** Tried all at once; the first to answer is the one (with a cookie, the others hear no more). */
   readonly to: readonly Address[];
   /** In place of a cookie: no HELLO is needed. */
   readonly ticket?: Uint8Array | undefined;
@@ -52,16 +55,20 @@ export class Connector {
   readonly #options: ConnectorOptions;
   readonly #cid: { readonly hi: number; readonly lo: number };
   #packet: Uint8Array;
+  #to: readonly Address[];
   #attempts = 0;
   #retryMs = RETRY_MS_FIRST;
   #retryAt: Ms;
   #isDone = false;
+  /** Whose cookie has come: from then on only that one is asked. */
+  answeredBy: Address | undefined;
 
   constructor(context: NodeContext, now: Ms, options: ConnectorOptions) {
     this.#context = context;
     this.#options = options;
     const [hi, lo] = context.newConnectionId();
     this.#cid = { hi, lo };
+    this.#to = options.to;
     const { ticket } = options;
     this.#packet =
       ticket === undefined
@@ -87,7 +94,7 @@ export class Connector {
       return;
     }
     this.#attempts++;
-    for (const to of this.#options.to) this.#context.send(to, this.#packet);
+    for (const to of this.#to) this.#context.send(to, this.#packet);
     this.#retryAt = ms(now + this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
   }
@@ -101,7 +108,7 @@ export class Connector {
     if (this.#isDone) return false;
     switch (data[0]) {
       case PacketType.COOKIE:
-        return this.#handleCookie(now, data);
+        return this.#handleCookie(now, from, data);
       case PacketType.VERSIONS: {
         const versions = decodeVersions(data);
         if (versions === undefined || !this.#isMine(versions.cid)) return false;
@@ -112,8 +119,8 @@ export class Connector {
       case PacketType.REFUSE: {
         const refuse = decodeRefuse(data);
         if (refuse === undefined || !this.#isMine(refuse.cid)) return false;
-        const { code, reason, retryMs } = refuse;
-        this.#finish(now, { type: "refused", code, reason, retryMs });
+        const { code, reason, retryMs, to } = refuse;
+        this.#finish(now, { type: "refused", code, reason, retryMs, to });
         return true;
       }
       case PacketType.ACCEPT:
@@ -123,10 +130,13 @@ export class Connector {
     }
   }
 
-  #handleCookie(now: Ms, data: Uint8Array): boolean {
+  #handleCookie(now: Ms, from: Address, data: Uint8Array): boolean {
     const cookie = decodeCookie(data);
     if (cookie === undefined || !this.#isMine(cookie.cid)) return false;
     if (cookie.version !== WIRE_VERSION) return false;
+    if (this.answeredBy !== undefined && !isSame(this.answeredBy, from)) return true;
+    this.answeredBy = from;
+    this.#to = [from];
     this.#packet = this.#connectPacket(cookie.cookie);
     this.#attempts = 0;
     this.#retryMs = RETRY_MS_FIRST;

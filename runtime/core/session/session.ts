@@ -246,7 +246,7 @@ export class Session implements HeapMember {
     if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
     if (!this.isOpen) return;
     if (now >= this.#ackTiming.dueAt) this.flushAck(now);
-    if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.#ping(now);
+    if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.ping(now);
     this.control?.handleTimeout(now, this.srttMs());
   }
 
@@ -258,7 +258,7 @@ export class Session implements HeapMember {
     else this.#sendControlPacket(now, PacketKind.probe, 0, new Uint8Array(0));
   }
 
-  #ping(now: Ms): void {
+  ping(now: Ms): void {
     const isSettled = this.isReceiverRepaired && this.clock.ready;
     const sentAt = toClockUnits(now);
     const number = ++this.#pings;

@@ -3,12 +3,12 @@
  * the limits and the egress go.
  */
 import type { Ms } from "../../base/time.ts";
-import type { Admission } from "../../core/session/acceptor.ts";
+import type { Admission, Refusal } from "../../core/session/acceptor.ts";
 import type { Session } from "../../core/session/session.ts";
-import type { Address } from "../../wire/address.ts";
+import { type Address, addressKey } from "../../wire/address.ts";
 import { CloseCode } from "../../wire/close-code.ts";
 import { checkProof } from "../../wire/cookie.ts";
-import type { ConnectPacket } from "../../wire/handshake.ts";
+import { type ConnectPacket, MOVED_ADDRESSES_MAX } from "../../wire/handshake.ts";
 import type { StreamInfo } from "../../wire/stream-info.ts";
 import type { EdgeOptions } from "../api.ts";
 import type { EgressCap } from "../edge-swarm/egress-cap.ts";
@@ -18,15 +18,26 @@ import type { EdgeIngests } from "./edge-ingests.ts";
 
 const RETRY_BUSY_MS = 1000;
 const RETRY_FULL_MS = 2000;
+const RETRY_DRAIN_MS = 2000;
+/** An edge in a row more than this does not send anybody on (docs/WIRE.md §5). */
+const MOVED_MAX = 3;
+/** Publishers that wait for word from the other edges. */
+const WAITING_MAX = 256;
 
 /** What admission needs of the edge it belongs to. */
 export interface AdmissionHost {
   viewers(): number;
-  accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission;
+  accept(
+    now: Ms,
+    stream: StreamInfo | undefined,
+    opened: (session: Session) => EdgeIngest,
+  ): Admission;
   /** A viewer's session stands. */
   joined(now: Ms, ingest: EdgeIngest, session: Session, node: Uint8Array): void;
   /** A publisher's session gave way to a newer one. */
   replaced(session: Session): void;
+  /** Answers a CONNECT that had to wait. */
+  decide(now: Ms, from: Address, connect: ConnectPacket): void;
 }
 
 export class EdgeAdmission {
@@ -35,6 +46,7 @@ export class EdgeAdmission {
   readonly #ingests: EdgeIngests;
   readonly #egress: EgressCap | undefined;
   readonly #host: AdmissionHost;
+  readonly #waiting = new Map<string, { from: Address; connect: ConnectPacket }>();
   /** Nobody new from now on. */
   isDraining = false;
 
@@ -52,17 +64,59 @@ export class EdgeAdmission {
     this.#host = host;
   }
 
-  judge(now: Ms, _from: Address, connect: ConnectPacket): Admission {
-    const { role, stream, node } = connect.params;
-    if (this.isDraining) return refusal(CloseCode.shuttingDown, "the edge is shutting down", 2000);
+  judge(now: Ms, from: Address, connect: ConnectPacket): Admission {
+    const { role, stream } = connect.params;
+    if (this.isDraining) {
+      const text = "the edge is shutting down";
+      return this.#sentOn(connect, true) ?? refusal(CloseCode.shuttingDown, text, RETRY_DRAIN_MS);
+    }
     const key = this.#options.keyOf(stream);
-    if (key === undefined) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
-    if (role === "publisher") return this.#judgePublisher(now, connect, key);
-    if (role !== "viewer") return refusal(CloseCode.badRequest, `role "${role}" not served`, 0);
-    return this.#judgeViewer(now, stream, node);
+    const isKnown = key !== undefined || this.#options.cluster?.knows(stream) === true;
+    if (!isKnown) return refusal(CloseCode.unknownStream, `no stream "${stream}" here`, 0);
+    if (role === "viewer") return this.#judgeViewer(now, connect);
+    if (role !== "publisher") return refusal(CloseCode.badRequest, `role "${role}" not served`, 0);
+    if (key === undefined) {
+      return refusal(CloseCode.unknownStream, `"${stream}" may not be published here`, 0);
+    }
+    return this.#judgePublisher(now, from, connect, key);
   }
 
-  #judgeViewer(now: Ms, stream: string, node: Uint8Array): Admission {
+  /** To other edges, when there are any that should take the asker rather than this one. */
+  #sentOn({ params }: ConnectPacket, isForced: boolean): Refusal | undefined {
+    const { role, stream, moved = 0 } = params;
+    if ((role !== "viewer" && role !== "publisher") || moved >= MOVED_MAX) return undefined;
+    const other = this.#options.cluster?.redirect(role, stream, isForced);
+    if (other === undefined || other.to.length === 0) return undefined;
+    const to = other.to.slice(0, MOVED_ADDRESSES_MAX);
+    return { refuse: CloseCode.moved, reason: other.why, retryMs: 0, to };
+  }
+
+  /** Word has come of a stream that publishers waited for. */
+  settleClaim(now: Ms, stream: string): void {
+    for (const [key, { from, connect }] of [...this.#waiting]) {
+      if (connect.params.stream !== stream) continue;
+      this.#waiting.delete(key);
+      this.#host.decide(now, from, connect);
+    }
+  }
+
+  #judgeViewer(now: Ms, connect: ConnectPacket): Admission {
+    const { stream, node } = connect.params;
+    const refused = this.#overloadFor(stream);
+    const sentOn = this.#sentOn(connect, refused !== undefined) ?? refused;
+    if (sentOn !== undefined) return sentOn;
+    return this.#host.accept(
+      now,
+      this.#ingests.open(stream).outlet.describeFirst(now),
+      (session) => {
+        const ingest = this.#ingests.open(stream);
+        this.#host.joined(now, ingest, session, node);
+        return ingest;
+      },
+    );
+  }
+
+  #overloadFor(stream: string): Refusal | undefined {
     if (this.#host.viewers() >= this.#options.maxViewers) {
       return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
     }
@@ -75,32 +129,44 @@ export class EdgeAdmission {
       const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
       return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
     }
-    return this.#host.accept(this.#ingests.open(stream).outlet.describeFirst(now), (session) => {
-      const ingest = this.#ingests.open(stream);
-      this.#host.joined(now, ingest, session, node);
-      return ingest;
-    });
+    return undefined;
   }
 
-  #judgePublisher(now: Ms, connect: ConnectPacket, key: string): Admission {
+  #judgePublisher(now: Ms, from: Address, connect: ConnectPacket, key: string): Admission {
     const { stream, proof, node } = connect.params;
     if (!checkProof(key, connect.cookie, connect.cid, stream, proof)) {
       return refusal(CloseCode.wrongKey, "the stream key is wrong", 0);
     }
     if (this.#ingests.isFullFor(stream)) {
       const text = "the edge has all the publishers it may";
-      return refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
+      return this.#sentOn(connect, true) ?? refusal(CloseCode.overloaded, text, RETRY_FULL_MS);
     }
     const ingest = this.#ingests.open(stream);
     if (ingest.isHeldAgainst(now, node)) {
       const text = `"${stream}" is being published by ${ingest.publisherName}`;
       return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
     }
-    return this.#host.accept(undefined, (session) => {
+    const elsewhere = this.#claim(from, connect);
+    if (elsewhere !== undefined) return elsewhere;
+    return this.#host.accept(now, undefined, (session) => {
       const before = ingest.takeOver(now, session, node);
       if (before !== undefined) this.#host.replaced(before);
       return ingest;
     });
+  }
+
+  /** Whether another edge has the stream; undefined = none, it is ours. */
+  #claim(from: Address, connect: ConnectPacket): Admission | undefined {
+    const { stream, node, epoch = 0 } = connect.params;
+    const claim = this.#options.cluster?.claim(stream, nodeText(node), epoch) ?? "mine";
+    if (claim === "mine") return undefined;
+    if (claim === "later") {
+      const key = `${addressKey(from)} ${stream}`;
+      if (this.#waiting.size < WAITING_MAX) this.#waiting.set(key, { from, connect });
+      return { later: true };
+    }
+    const text = `"${stream}" is being published at ${claim.by}`;
+    return refusal(CloseCode.streamBusy, text, RETRY_BUSY_MS);
   }
 
   /** Whether one more viewer would have the edge push more than its cap is planned for. */
@@ -116,6 +182,11 @@ export class EdgeAdmission {
   }
 }
 
-function refusal(refuse: CloseCode, reason: string, retryMs: number): Admission {
+/** A node's id in hex. */
+export function nodeText(node: Uint8Array): string {
+  return [...node].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function refusal(refuse: CloseCode, reason: string, retryMs: number): Refusal {
   return { refuse, reason, retryMs };
 }

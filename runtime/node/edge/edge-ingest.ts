@@ -27,9 +27,8 @@ import { streamIdOf } from "../stream-id.ts";
 import type { SwarmParams } from "../swarm-params.ts";
 import { EdgeWatch, groupMs, keptBytes } from "./edge-watch.ts";
 import { Outlet } from "./outlet.ts";
+import { isHeldAgainst, type Publisher, sameBytes } from "./publisher-seat.ts";
 
-/** A publisher silent for this long is taken for dead when another proves the key. */
-const SILENT_MS = 1000;
 /** A publisher may come back to its run for this long before viewers are told it is over. */
 const RESUME_MS = 10_000;
 /** Groups longer than this make joining slow: the publisher is told. */
@@ -41,13 +40,6 @@ const ENDING_MS = 2000;
 export interface Retention {
   readonly retainMs: number;
   readonly groupMsMax: number;
-}
-
-interface Publisher {
-  readonly session: Session | undefined;
-  readonly name: string;
-  readonly since: Ms;
-  readonly node: Uint8Array | undefined;
 }
 
 export class EdgeIngest implements IntakeListener {
@@ -104,6 +96,12 @@ export class EdgeIngest implements IntakeListener {
     );
   }
 
+  /** Somebody here waits for what nobody publishes here: so many. */
+  get unserved(): number {
+    if (this.#publisher !== undefined) return 0;
+    return this.outlet.receivers.size + this.#watch.count;
+  }
+
   get publisherName(): string {
     return this.#publisher?.name ?? "nobody";
   }
@@ -112,11 +110,7 @@ export class EdgeIngest implements IntakeListener {
 
   /** Whether a live publisher keeps `node` (its own id; undefined = an encoder in this process) from publishing. */
   isHeldAgainst(now: Ms, node: Uint8Array | undefined): boolean {
-    const holder = this.#publisher;
-    if (holder === undefined) return false;
-    if (node !== undefined && holder.node !== undefined && sameBytes(node, holder.node))
-      return false;
-    return holder.session === undefined || now - holder.session.lastReceivedAt < SILENT_MS;
+    return this.#publisher !== undefined && isHeldAgainst(now, this.#publisher, node);
   }
 
   /** A proven publisher's session; returns the session it takes the stream from, which is closed. */
@@ -175,13 +169,26 @@ export class EdgeIngest implements IntakeListener {
     else this.#lostAt = now;
   }
 
-  kickPublisher(now: Ms): boolean {
-    if (this.#publisher === undefined) return false;
-    const { session } = this.#publisher;
+  /** Gives the publisher that was removed, if there was one. */
+  kickPublisher(now: Ms): Publisher | undefined {
+    const publisher = this.#publisher;
+    if (publisher === undefined) return undefined;
     this.#publisher = undefined;
-    session?.close(now, CloseCode.notWanted, "removed by the operator");
+    publisher.session?.close(now, CloseCode.notWanted, "removed by the operator");
     this.#end(now, CloseCode.notWanted);
-    return true;
+    return publisher;
+  }
+
+  /** Another edge has the stream: its publisher has moved there with its run, or somebody else was first. */
+  yieldPublisher(now: Ms, how: "moved" | "lost", detail: string): Publisher | undefined {
+    const publisher = this.#publisher;
+    if (publisher === undefined) return undefined;
+    this.#publisher = undefined;
+    const code = how === "moved" ? CloseCode.moved : CloseCode.streamBusy;
+    publisher.session?.close(now, code, detail);
+    if (how === "moved") this.#lostAt = now;
+    else this.#end(now, code);
+    return publisher;
   }
 
   close(now: Ms): void {
@@ -385,8 +392,4 @@ export class EdgeIngest implements IntakeListener {
       swarm: this.#figures.stats(now),
     };
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -46,6 +46,13 @@ export class EdgeIngests {
     return ingest;
   }
 
+  /** Streams with receivers or watchers and no publisher of their own. */
+  demand(): { readonly stream: string; readonly viewers: number }[] {
+    return [...this.#byName.values()]
+      .map(({ outlet, unserved }) => ({ stream: outlet.name, viewers: unserved }))
+      .filter(({ viewers }) => viewers > 0);
+  }
+
   delete(ingest: EdgeIngest): void {
     this.#byName.delete(ingest.outlet.name);
   }

@@ -29,24 +29,27 @@ import type {
   LinkStats,
   LocalPublisher,
 } from "../api.ts";
+import type { ClusterCommands } from "../cluster-api.ts";
 import { EgressCap } from "../edge-swarm/egress-cap.ts";
 import { linkStats } from "../link-stats.ts";
 import type { Input, NodeEnvironment } from "../node.ts";
 import { EdgeAdmission } from "./edge-admission.ts";
 import type { EdgeIngest } from "./edge-ingest.ts";
 import { EdgeIngests } from "./edge-ingests.ts";
+import { EdgeMembers } from "./edge-members.ts";
 
 const TICK_MS = 250;
 /** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
 const CLOCK_TICKS = 4;
 
-export class Edge implements EdgeCommands, SessionHost {
+export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
   readonly #hot: HotPath;
   readonly #options: EdgeOptions;
   readonly #outbox: Outbox<EdgeEvent>;
   readonly #context: NodeContext;
   readonly #acceptor: Acceptor;
   readonly #admission: EdgeAdmission;
+  readonly #members: EdgeMembers;
   readonly #ingests: EdgeIngests;
   /** Which stream a session belongs to. */
   readonly #bySession = new Map<Session, EdgeIngest>();
@@ -71,11 +74,13 @@ export class Edge implements EdgeCommands, SessionHost {
     this.#acceptor = new Acceptor(this.#context, (now, from, connect) =>
       this.#admit(now, from, connect),
     );
+    this.#members = new EdgeMembers(env.random, () => this.#bySession.keys());
     this.#admission = new EdgeAdmission(env, options, this.#ingests, this.#egress, {
       viewers: () => this.#viewers,
-      accept: (stream, opened) => this.#accept(stream, opened),
+      accept: (now, stream, opened) => this.#accept(now, stream, opened),
       joined: (now, ingest, session, node) => this.#join(now, ingest, session, node),
       replaced: (session) => this.#bySession.delete(session),
+      decide: (now, from, connect) => this.#acceptor.decide(now, from, connect),
     });
     env.random.fill(this.#node);
   }
@@ -147,12 +152,19 @@ export class Edge implements EdgeCommands, SessionHost {
     return admission;
   }
 
-  #accept(stream: StreamInfo | undefined, opened: (session: Session) => EdgeIngest): Admission {
+  #accept(
+    now: Ms,
+    stream: StreamInfo | undefined,
+    opened: (session: Session) => EdgeIngest,
+  ): Admission {
     return {
       accept: { agent: this.#options.agent, node: this.#node, stream },
       host: this,
       ack: ACK_FAST,
-      opened: (session) => this.#bySession.set(session, opened(session)),
+      opened: (session) => {
+        this.#bySession.set(session, opened(session));
+        this.#members.welcome(now, session);
+      },
     };
   }
 
@@ -286,9 +298,17 @@ export class Edge implements EdgeCommands, SessionHost {
     const ingest = this.#ingests.get(stream);
     if (ingest === undefined) return false;
     const isKicked =
-      from === undefined ? ingest.kickPublisher(now) : this.#kickViewer(now, ingest, from);
+      from === undefined
+        ? this.#freed(ingest.kickPublisher(now))
+        : this.#kickViewer(now, ingest, from);
     this.#finish(now);
     return isKicked;
+  }
+
+  /** Forgets the session of a publisher that was sent away; false when there was none to send away. */
+  #freed(publisher: { readonly session: Session | undefined } | undefined): boolean {
+    if (publisher?.session !== undefined) this.#bySession.delete(publisher.session);
+    return publisher !== undefined;
   }
 
   #kickViewer(now: Ms, ingest: EdgeIngest, from: string): boolean {
@@ -299,6 +319,32 @@ export class Edge implements EdgeCommands, SessionHost {
       return true;
     }
     return false;
+  }
+
+  setOthers(now: Ms, others: readonly Address[]): void {
+    this.#members.setOthers(now, others);
+    this.#finish(now);
+  }
+
+  moveAway(now: Ms, max: number): number {
+    const left = this.#members.moveAway(now, max);
+    this.#finish(now);
+    return left;
+  }
+
+  settleClaim(now: Ms, stream: string): void {
+    this.#admission.settleClaim(now, stream);
+    this.#finish(now);
+  }
+
+  yieldStream(now: Ms, stream: string, how: "moved" | "lost", detail: string): boolean {
+    const isYielded = this.#freed(this.#ingests.get(stream)?.yieldPublisher(now, how, detail));
+    this.#finish(now);
+    return isYielded;
+  }
+
+  demand(): { readonly stream: string; readonly viewers: number }[] {
+    return this.#ingests.demand();
   }
 
   drain(_now: Ms): void {

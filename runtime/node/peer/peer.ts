@@ -111,7 +111,8 @@ export class Peer implements PeerCommands, SessionHost {
       edges: this.#options.edges,
       host: this,
       ack: ACK_FAST,
-      params: () => ({
+      params: (_cookie, _cid, moved) => ({
+        moved,
         role: "viewer",
         stream: this.#options.stream,
         agent: this.#options.agent,
@@ -119,6 +120,9 @@ export class Peer implements PeerCommands, SessionHost {
       }),
       opened: (at, session, accept) => {
         this.#swarm.handleEdge(at, session);
+        const mask = this.#swarm.parents.heldMask;
+        if (mask !== 0)
+          session.sendControl(at, { t: "release", mask }); /* they feed us as before */
         const { stream } = accept.params;
         if (stream !== undefined) this.#bind(at, session, stream);
       },
@@ -187,6 +191,8 @@ export class Peer implements PeerCommands, SessionHost {
   /* ---------------------------------------------------------------- session host */
 
   handleControl(now: Ms, session: Session, message: ControlMessage): void {
+    if (this.#upstream?.handleControl(now, session, message) === true) return;
+    if (session !== this.#upstream?.session) return; /* an edge that was left */
     if (this.#swarm.handleEdgeControl(now, message)) return;
     if (message.t === "stream") {
       if (message.name !== this.#options.stream) {
@@ -221,6 +227,7 @@ export class Peer implements PeerCommands, SessionHost {
   handleFeedback(): void {}
 
   handleClock(now: Ms, session: Session, entry: ClockEntry): void {
+    if (session !== this.#upstream?.session) return;
     for (const playback of this.#playbacks) playback.handleClock(now, session, entry);
   }
 
@@ -228,7 +235,8 @@ export class Peer implements PeerCommands, SessionHost {
   handleMap(): void {}
   handleReport(): void {}
 
-  handleAnswer(now: Ms, _session: Session, answer: AnswerPacket): void {
+  handleAnswer(now: Ms, session: Session, answer: AnswerPacket): void {
+    if (session !== this.#upstream?.session) return;
     for (const { edgeIndex, buffer } of this.#playbacks) {
       if (edgeIndex === answer.stream) this.#swarm.puller.handleAnswer(now, answer, buffer, true);
     }

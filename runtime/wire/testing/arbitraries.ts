@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { parseAddress } from "../address.ts";
 import { CloseCode } from "../close-code.ts";
 import type { ControlMessage } from "../control.ts";
+import type { ClusterMessage } from "../control-cluster.ts";
 import type { SwarmMessage } from "../control-swarm.ts";
 import { FrameKind } from "../frame.ts";
 import { ROLES } from "../handshake.ts";
@@ -119,6 +120,13 @@ const peerLists = fc.array(peerRefs, { maxLength: 6 });
 const parentEntries = fc
   .tuple(u32s, fc.option(peerRefs, { nil: undefined }))
   .map(([mask, peer]) => (peer === undefined ? { mask } : { mask, peer }));
+
+const edgeLists = fc.array(addresses, { minLength: 1, maxLength: 8 });
+
+export const clusterMessages: fc.Arbitrary<ClusterMessage> = fc.oneof(
+  fc.record({ t: fc.constant("edges" as const), list: edgeLists }),
+  fc.record({ t: fc.constant("move" as const), list: edgeLists }),
+);
 
 export const swarmMessages: fc.Arbitrary<SwarmMessage> = fc.oneof(
   fc.record({
