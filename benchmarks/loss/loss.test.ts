@@ -22,6 +22,13 @@ test("at 5 % loss nearly all frames come in time, the same ones each time", () =
   expect(runCell(five, 2000, 2).hash).not.toBe(figures.hash);
 });
 
+test("a repair goes twice in the last round only, though no frame follows it soon", () => {
+  const soon = CELLS.find(({ name }) => name === "5 %, RTT 100 ms, 280 ms");
+  const figures = runCell(soon as Cell, 2000, 1);
+  expect(figures.redundancy).toBeLessThan(0.07);
+  expect(figures.late).toBeLessThan(0.003);
+});
+
 test("the oracle repeats what is lost and nothing else, and finds the known late rates", () => {
   const endless = { ...ORACLE, loss: 0.1, deadlineMs: Number.POSITIVE_INFINITY, copies: 1 };
   expect(runOracle(endless, 20_000, 1).redundancy).toBeCloseTo(0.111, 2);

@@ -72,7 +72,8 @@ export async function runWan(options: BenchValues): Promise<Report> {
     ratios: subjects
       .filter((subject) => subject !== "shoal")
       .flatMap((subject) => ratiosOf(results, "shoal", subject))
-      .concat(ratiosOf(results, "shoal", "oracle")),
+      .concat(ratiosOf(results, "shoal", "oracle"))
+      .filter(({ value }) => Number.isFinite(value)),
     workHash: workHash(orders),
     checks: checksOf(results, cells, book),
     skipped: [...skipped, ...book.thrownAway()],

@@ -44,12 +44,14 @@ export function resultsOf(
     of("p50", "ms", quantile(delays, 0.5)),
     of("p99", "ms", quantile(delays, 0.99)),
     of("p99.9", "ms", quantile(delays, 0.999)),
-    of("overhead", "%", (sum(({ link }) => link.forward.bytesIn) / sum(mediaBytesOf) - 1) * 100),
-    of("reverse", "kbit/s", (sum(({ link }) => link.back.bytesIn) * 8) / 1000 / sum(secondsOf)),
     of("cpu", "CPU-s/Gbit", sum(({ cpuSecondsPerGbit: cpu }) => cpu) / runs.length),
   ];
   if (cell.isOverload) results.push(of("playable", "%", playable * 100));
-  if (cell.beside) {
+  if (!cell.beside) {
+    const overhead = sum(({ link }) => link.forward.bytesIn) / sum(mediaBytesOf) - 1;
+    const reverse = (sum(({ link }) => link.back.bytesIn) * 8) / sum(secondsOf);
+    results.push(of("overhead", "%", overhead * 100), of("reverse", "kbit/s", reverse / 1000));
+  } else {
     const share = sum(({ flowBps }) => flowBps) / runs.length / (cell.profile.rateBps ?? 1);
     results.push(of("TCP flow's share of the link", "%", share * 100));
   }

@@ -29,9 +29,6 @@ const BACKLOG_SHARE = 0.1;
 const BUNDLE_FRAGMENT_BYTES = 700;
 /** A full packet window or outbox is tried again after this, if no ACK comes first. */
 const FULL_RETRY_MS = 2;
-/** What is handed in within this time is one event; longer gaps than the other count as that long. */
-const SAME_MOMENT_MS = 1;
-const GAP_MS_MAX = 100;
 
 /** What `transmit` returns besides bytes: nothing went, since things were dropped; the window or outbox is full. */
 export const Sent = { nothing: 0, full: -1 } as const;
@@ -60,9 +57,6 @@ export class SendQueue {
   #repairs: Repairs | undefined;
   /** Not to be asked before this time (full window). */
   #fullUntil = 0;
-  /** When something was last handed in, and the usual time between such moments. */
-  #enqueuedAt = 0;
-  #gapMs = 0;
   fragmentsResent = 0;
 
   constructor(port: SendPort, uplink: Uplink) {
@@ -127,7 +121,6 @@ export class SendQueue {
     assert(run.sendClass !== SendClass.repair, "send queue: repairs are its own affair");
     if (run.isDone || this.isClosed) return this.#uplink.runs.give(run);
     const { sendClass, bytesLeft, deadlineMs } = run;
-    this.#noteMoment(now);
     this.path.rate.noteDemand(now, bytesLeft);
     this.#uplink.noteDemand(now, bytesLeft);
     this.#backlog ??= new Backlog(this.port, this.#uplink.runs);
@@ -141,13 +134,6 @@ export class SendQueue {
     }
     backlog.tellGone(now);
     this.#uplink.ready(this, sendClass);
-  }
-
-  #noteMoment(now: Ms): void {
-    if (now <= this.#enqueuedAt + SAME_MOMENT_MS) return;
-    const gapMs = Math.min(now - this.#enqueuedAt, GAP_MS_MAX);
-    this.#gapMs += (gapMs - this.#gapMs) / 8;
-    this.#enqueuedAt = now;
   }
 
   /** A packet with this fragment was acknowledged, perhaps late, after it was declared lost. */
@@ -176,7 +162,7 @@ export class SendQueue {
       repair.outstanding--;
       if (repair.outstanding > 0 || repair.copiesLeft > 0) return;
     }
-    const copies = this.#copies(now, repair.deadlineMs);
+    const copies = this.port.repairCopies(now, repair.deadlineMs);
     if (copies <= 0) {
       this.#repairs.remove(repair);
       backlog.gone(now, stream, number, 1);
@@ -185,19 +171,6 @@ export class SendQueue {
     if (copies > 1) repair.sendClass = SendClass.repair;
     this.#repairs.arm(now, repair, copies, this.#oneWayMs());
     this.#uplink.ready(this, repair.sendClass);
-  }
-
-  /**
-   * Copies by the rule of docs/WIRE.md §3. The loss of a repair shows only by a packet sent after it: with an empty
-   * queue that is the next frame's, and a round is so much longer. Where a round might yet fit, two copies do.
-   */
-  #copies(now: Ms, deadlineMs: number): number {
-    const waitMs = this.queuedBytes > 0 ? 0 : Math.max(0, this.#enqueuedAt + this.#gapMs - now);
-    const copies = this.port.repairCopies(now, deadlineMs);
-    if (copies !== 1 || waitMs === 0) return copies;
-    const lastRound = this.port.repairCopies(now, deadlineMs - waitMs / 2);
-    if (lastRound !== 1) return Math.max(2, lastRound);
-    return this.port.repairCopies(now, deadlineMs - waitMs) === 1 ? 1 : 2;
   }
 
   /** The receiver has it from elsewhere: nothing more of it is sent, unless it stands amid a longer run. */
