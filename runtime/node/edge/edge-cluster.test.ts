@@ -1,7 +1,7 @@
 /** An edge among others, as its publishers and viewers meet it; how streams get from edge to edge is not looked at. */
 import { describe, expect, test } from "bun:test";
-import { IDEAL } from "../../sim/network/link.ts";
 import { HostRole } from "../../sim/network/host-role.ts";
+import { IDEAL } from "../../sim/network/link.ts";
 import { World, type WorldNode } from "../../sim/world.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import type { Address } from "../../wire/address.ts";
