@@ -12,6 +12,20 @@ import { assert } from "../base/assert.ts";
 const TICKS_PER_MS = 8;
 const WHEEL_TICKS = 16_384;
 const NONE = -1;
+/**
+ * An event, 32 B:
+ *
+ *   0          8           16     20         24     28
+ *   +----------+-----------+------+----------+------+------+
+ *   | time f64 | order f64 | kind | argument | next |      |
+ *   +----------+-----------+------+----------+------+------+
+ */
+const FLOATS = 4;
+const INTS = 8;
+const ORDER = 1;
+const KIND = 4;
+const ARGUMENT = 5;
+const NEXT = 6;
 
 export class EventQueue {
   /** The event taken by the last `pop` that returned true. */
@@ -20,11 +34,9 @@ export class EventQueue {
   argument = 0;
 
   #capacity = 1024;
-  #times = new Float64Array(this.#capacity);
-  #orders = new Float64Array(this.#capacity);
-  #kinds = new Uint8Array(this.#capacity);
-  #arguments = new Int32Array(this.#capacity);
-  #nexts = new Int32Array(this.#capacity);
+  /** One buffer, so that an event is one line of the processor's cache. */
+  #floats = new Float64Array(this.#capacity * FLOATS);
+  #ints = new Int32Array(this.#floats.buffer);
   #free = NONE;
   #used = 0;
   #filed = 0;
@@ -42,47 +54,51 @@ export class EventQueue {
   push(time: number, kind: number, argument: number): void {
     assert(time >= this.time, "event queue: an event in the past");
     const entry = this.#allocate();
-    this.#times[entry] = time;
-    this.#orders[entry] = this.#filed++;
-    this.#kinds[entry] = kind;
-    this.#arguments[entry] = argument;
+    const floats = this.#floats;
+    const ints = this.#ints;
+    floats[entry * FLOATS] = time;
+    floats[entry * FLOATS + ORDER] = this.#filed++;
+    ints[entry * INTS + KIND] = kind;
+    ints[entry * INTS + ARGUMENT] = argument;
     this.#file(entry);
   }
 
   /** Time of the next event, +Infinity when there is none. */
   peek(): number {
     if (this.#near.size === 0 && !this.#advance()) return Number.POSITIVE_INFINITY;
-    return this.#times[this.#near.first] as number;
+    return this.#floats[this.#near.first * FLOATS] as number;
   }
 
   /** Takes the next event into `time`, `kind` and `argument`; false when there is none. */
   pop(): boolean {
     if (this.#near.size === 0 && !this.#advance()) return false;
-    const entry = this.#near.pop(this.#times, this.#orders);
-    this.time = this.#times[entry] as number;
-    this.kind = this.#kinds[entry] as number;
-    this.argument = this.#arguments[entry] as number;
-    this.#nexts[entry] = this.#free;
+    const entry = this.#near.pop(this.#floats);
+    const ints = this.#ints;
+    this.time = this.#floats[entry * FLOATS] as number;
+    this.kind = ints[entry * INTS + KIND] as number;
+    this.argument = ints[entry * INTS + ARGUMENT] as number;
+    ints[entry * INTS + NEXT] = this.#free;
     this.#free = entry;
     return true;
   }
 
   #file(entry: number): void {
-    const tick = tickOf(this.#times[entry] as number);
-    if (tick <= this.#tick) this.#near.push(entry, this.#times, this.#orders);
+    const tick = tickOf(this.#floats[entry * FLOATS] as number);
+    if (tick <= this.#tick) this.#near.push(entry, this.#floats);
     else if (tick < this.#tick + WHEEL_TICKS) {
       const bucket = tick % WHEEL_TICKS;
-      this.#nexts[entry] = this.#buckets[bucket] as number;
+      this.#ints[entry * INTS + NEXT] = this.#buckets[bucket] as number;
       this.#buckets[bucket] = entry;
       this.#inWheel++;
-    } else this.#far.push(entry, this.#times, this.#orders);
+    } else this.#far.push(entry, this.#floats);
   }
 
   /** Moves on to the next bucket that holds anything; false when nothing is left. */
   #advance(): boolean {
     while (this.#near.size === 0) {
       if (this.#inWheel > 0) this.#tick++;
-      else if (this.#far.size > 0) this.#tick = tickOf(this.#times[this.#far.first] as number);
+      else if (this.#far.size > 0)
+        this.#tick = tickOf(this.#floats[this.#far.first * FLOATS] as number);
       else return false;
       this.#pullFar();
       this.#pullBucket(this.#tick % WHEEL_TICKS);
@@ -92,8 +108,11 @@ export class EventQueue {
 
   #pullFar(): void {
     const horizon = this.#tick + WHEEL_TICKS;
-    while (this.#far.size > 0 && tickOf(this.#times[this.#far.first] as number) < horizon) {
-      this.#file(this.#far.pop(this.#times, this.#orders));
+    while (
+      this.#far.size > 0 &&
+      tickOf(this.#floats[this.#far.first * FLOATS] as number) < horizon
+    ) {
+      this.#file(this.#far.pop(this.#floats));
     }
   }
 
@@ -101,8 +120,8 @@ export class EventQueue {
     let entry = this.#buckets[bucket] as number;
     this.#buckets[bucket] = NONE;
     while (entry !== NONE) {
-      const next = this.#nexts[entry] as number;
-      this.#near.push(entry, this.#times, this.#orders);
+      const next = this.#ints[entry * INTS + NEXT] as number;
+      this.#near.push(entry, this.#floats);
       this.#inWheel--;
       entry = next;
     }
@@ -111,7 +130,7 @@ export class EventQueue {
   #allocate(): number {
     const entry = this.#free;
     if (entry !== NONE) {
-      this.#free = this.#nexts[entry] as number;
+      this.#free = this.#ints[entry * INTS + NEXT] as number;
       return entry;
     }
     if (this.#used === this.#capacity) this.#grow();
@@ -120,11 +139,8 @@ export class EventQueue {
 
   #grow(): void {
     this.#capacity *= 2;
-    this.#times = grown(this.#times, new Float64Array(this.#capacity));
-    this.#orders = grown(this.#orders, new Float64Array(this.#capacity));
-    this.#kinds = grown(this.#kinds, new Uint8Array(this.#capacity));
-    this.#arguments = grown(this.#arguments, new Int32Array(this.#capacity));
-    this.#nexts = grown(this.#nexts, new Int32Array(this.#capacity));
+    this.#floats = grown(this.#floats, new Float64Array(this.#capacity * FLOATS));
+    this.#ints = new Int32Array(this.#floats.buffer);
   }
 }
 
@@ -137,7 +153,7 @@ class IndexHeap {
     return this.#entries[0] as number;
   }
 
-  push(entry: number, times: Float64Array, orders: Float64Array): void {
+  push(entry: number, floats: Float64Array): void {
     if (this.size === this.#entries.length) {
       this.#entries = grown(this.#entries, new Int32Array(this.size * 2));
     }
@@ -146,14 +162,14 @@ class IndexHeap {
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = entries[parent] as number;
-      if (!isBefore(entry, above, times, orders)) break;
+      if (!isBefore(entry, above, floats)) break;
       entries[at] = above;
       at = parent;
     }
     entries[at] = entry;
   }
 
-  pop(times: Float64Array, orders: Float64Array): number {
+  pop(floats: Float64Array): number {
     const entries = this.#entries;
     const first = entries[0] as number;
     const last = entries[--this.size] as number;
@@ -163,13 +179,10 @@ class IndexHeap {
       let child = 2 * at + 1;
       if (child >= size) break;
       const right = child + 1;
-      if (
-        right < size &&
-        isBefore(entries[right] as number, entries[child] as number, times, orders)
-      ) {
+      if (right < size && isBefore(entries[right] as number, entries[child] as number, floats)) {
         child = right;
       }
-      if (!isBefore(entries[child] as number, last, times, orders)) break;
+      if (!isBefore(entries[child] as number, last, floats)) break;
       entries[at] = entries[child] as number;
       at = child;
     }
@@ -178,17 +191,18 @@ class IndexHeap {
   }
 }
 
-function isBefore(a: number, b: number, times: Float64Array, orders: Float64Array): boolean {
-  const timeA = times[a] as number;
-  const timeB = times[b] as number;
-  return timeA < timeB || (timeA === timeB && (orders[a] as number) < (orders[b] as number));
+function isBefore(a: number, b: number, floats: Float64Array): boolean {
+  const timeA = floats[a * FLOATS] as number;
+  const timeB = floats[b * FLOATS] as number;
+  if (timeA !== timeB) return timeA < timeB;
+  return (floats[a * FLOATS + ORDER] as number) < (floats[b * FLOATS + ORDER] as number);
 }
 
 function tickOf(time: number): number {
   return Math.floor(time * TICKS_PER_MS);
 }
 
-type Growable = Float64Array | Int32Array | Uint8Array;
+type Growable = Float64Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 function grown<T extends Growable>(from: T, to: T): T {
   to.set(from);

@@ -157,6 +157,7 @@ class Slot implements WorldNode {
   node: Node<unknown> | undefined;
   readonly #world: World;
   readonly #spec: WorldNodeSpec<Node<unknown>>;
+  readonly #delayOf: WorldNodeSpec<Node<unknown>>["delayOf"];
   #starts = 0;
   #events: unknown[] = [];
   #isDraining = false;
@@ -173,6 +174,7 @@ class Slot implements WorldNode {
     this.clock = clock;
     this.#world = world;
     this.#spec = spec;
+    this.#delayOf = spec.delayOf;
   }
 
   restart(): void {
@@ -265,7 +267,7 @@ class Slot implements WorldNode {
   }
 
   #send(now: number, transmit: Transmit): void {
-    const extraMs = this.#spec.delayOf === undefined ? 0 : this.#spec.delayOf(transmit);
+    const extraMs = this.#delayOf === undefined ? 0 : this.#delayOf(transmit);
     if (extraMs === Number.POSITIVE_INFINITY) return;
     this.#world.network.send(now, this.host, transmit, extraMs);
   }

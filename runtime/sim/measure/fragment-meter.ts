@@ -16,57 +16,61 @@ import {
 const WINDOW = 4096;
 const NUMBER_AT = 2;
 
-interface Seen {
-  readonly bits: Uint32Array;
-  /** One past the highest number seen. */
-  next: number;
-}
+/** A viewer's words: one past the highest number seen, then a bit a number. */
+const WORDS = 1 + WINDOW / 32;
 
 export class FragmentMeter {
   fresh = 0;
   duplicates = 0;
-  readonly #seen = new Map<number, Seen>();
+  /** By host: all viewers in one memory, since every packet asks. */
+  #seen = new Uint32Array(WORDS * 64);
 
   /** A DATA or BUNDLE packet, perhaps without its bodies. */
   handleMedia(host: number, data: Uint8Array): void {
-    let seen = this.#seen.get(host);
-    if (seen === undefined) {
-      seen = { bits: new Uint32Array(WINDOW / 32), next: 0 };
-      this.#seen.set(host, seen);
-    }
+    if ((host + 1) * WORDS > this.#seen.length) this.#grow(host);
     const isBundle = data[0] === PacketType.BUNDLE;
     for (let at = NUMBERED_BYTES; at + FRAGMENT_HEADER_BYTES <= data.length; ) {
-      this.#count(seen, u32(data, at + NUMBER_AT));
+      this.#count(host * WORDS, u32(data, at + NUMBER_AT));
       if (!isBundle || at + BUNDLE_ITEM_BYTES > data.length) return;
       at += BUNDLE_ITEM_BYTES + u16(data, at + FRAGMENT_HEADER_BYTES);
     }
   }
 
+  /** Nothing more will be asked of the host. */
   forget(host: number): void {
-    this.#seen.delete(host);
+    this.#seen.fill(0, host * WORDS, (host + 1) * WORDS);
   }
 
-  #count(seen: Seen, number: number): void {
-    const { bits } = seen;
-    if (number >= seen.next) {
+  #grow(host: number): void {
+    const seen = new Uint32Array(2 * (host + 1) * WORDS);
+    seen.set(this.#seen);
+    this.#seen = seen;
+  }
+
+  /** `base`: where the host's words begin. */
+  #count(base: number, number: number): void {
+    const seen = this.#seen;
+    const next = seen[base] as number;
+    if (number >= next) {
       /* What the window leaves behind makes room for the numbers that come. */
-      const from = Math.max(seen.next, number - WINDOW + 1);
-      for (let n = from; n < number; n++) clear(bits, n);
-      seen.next = number + 1;
-      clear(bits, number);
-    } else if (number < seen.next - WINDOW) {
+      const from = Math.max(next, number - WINDOW + 1);
+      for (let n = from; n <= number; n++) {
+        const at = wordOf(base, n);
+        seen[at] = (seen[at] as number) & ~(1 << (n & 31));
+      }
+      seen[base] = number + 1;
+    } else if (number < next - WINDOW) {
       this.fresh++;
       return;
     }
-    const word = (number % WINDOW) >> 5;
+    const at = wordOf(base, number);
     const bit = 1 << (number & 31);
-    if (((bits[word] as number) & bit) !== 0) this.duplicates++;
+    if (((seen[at] as number) & bit) !== 0) this.duplicates++;
     else this.fresh++;
-    bits[word] = (bits[word] as number) | bit;
+    seen[at] = (seen[at] as number) | bit;
   }
 }
 
-function clear(bits: Uint32Array, number: number): void {
-  const word = (number % WINDOW) >> 5;
-  bits[word] = (bits[word] as number) & ~(1 << (number & 31));
+function wordOf(base: number, number: number): number {
+  return base + 1 + ((number % WINDOW) >> 5);
 }

@@ -10,16 +10,14 @@ const FLAGS_AT = NUMBERED_BYTES + FRAGMENT_HEADER_BYTES - 1;
 const PHASE_PUSH = 0;
 /** A pusher not heard of for this long is none any more. */
 const FRESH_MS = 1500;
-
-interface Feed {
-  /** By sub-stream: host, and when it pushed last. */
-  readonly from: Int32Array;
-  readonly atMs: Float64Array;
-}
+const FEED_WORDS = 2;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 export class PushTree {
   readonly #subStreams: number;
-  readonly #feeds = new Map<number, Feed>();
+  /** By host and sub-stream: who pushed last, and when. All in one memory: every packet asks. */
+  #feeds = new Float64Array(0);
+  readonly #hosts = new Set<number>();
 
   constructor(subStreams: number) {
     this.#subStreams = subStreams;
@@ -28,34 +26,37 @@ export class PushTree {
   /** A media packet from host `from` is handed to host `to`; only pushes count. */
   handleMedia(now: number, from: number, to: number, data: Uint8Array): void {
     if ((((data[FLAGS_AT] ?? 0) >> 5) & 3) !== PHASE_PUSH) return;
-    let feed = this.#feeds.get(to);
-    if (feed === undefined) {
-      feed = {
-        from: new Int32Array(this.#subStreams).fill(-1),
-        atMs: new Float64Array(this.#subStreams),
-      };
-      this.#feeds.set(to, feed);
-    }
-    const k = u32(data, NUMBER_AT) % this.#subStreams;
-    feed.from[k] = from;
-    feed.atMs[k] = now;
+    const subStreams = this.#subStreams;
+    if ((to + 1) * subStreams * FEED_WORDS > this.#feeds.length) this.#grow(to);
+    const at = (to * subStreams + (u32(data, NUMBER_AT) % subStreams)) * FEED_WORDS;
+    if (this.#feeds[at + 1] === NEVER) this.#hosts.add(to);
+    this.#feeds[at] = from;
+    this.#feeds[at + 1] = now;
+  }
+
+  #grow(host: number): void {
+    const before = this.#feeds;
+    this.#feeds = new Float64Array(2 * (host + 1) * this.#subStreams * FEED_WORDS).fill(NEVER);
+    this.#feeds.set(before);
   }
 
   forget(host: number): void {
-    this.#feeds.delete(host);
+    const words = this.#subStreams * FEED_WORDS;
+    this.#feeds.fill(NEVER, host * words, (host + 1) * words);
+    this.#hosts.delete(host);
   }
 
   /** Host that pushes sub-stream k to `host` at present; −1 = nobody. */
   pusherOf(now: number, host: number, k: number): number {
-    const feed = this.#feeds.get(host);
-    if (feed === undefined || now - (feed.atMs[k] as number) > FRESH_MS) return -1;
-    return feed.from[k] as number;
+    const at = (host * this.#subStreams + k) * FEED_WORDS;
+    if (!(now - (this.#feeds[at + 1] ?? NEVER) <= FRESH_MS)) return -1;
+    return this.#feeds[at] as number;
   }
 
   /** Hosts other than `edge` that push sub-stream k to anybody. */
   holdersOf(now: number, k: number, edge: number): Set<number> {
     const holders = new Set<number>();
-    for (const host of this.#feeds.keys()) {
+    for (const host of this.#hosts) {
       const pusher = this.pusherOf(now, host, k);
       if (pusher >= 0 && pusher !== edge) holders.add(pusher);
     }
@@ -79,7 +80,7 @@ export class PushTree {
   depth(now: number, edge: number): { readonly feeds: number; readonly tooDeep: number } {
     let feeds = 0;
     let tooDeep = 0;
-    for (const host of this.#feeds.keys()) {
+    for (const host of this.#hosts) {
       for (let k = 0; k < this.#subStreams; k++) {
         const pusher = this.pusherOf(now, host, k);
         if (pusher < 0) continue;

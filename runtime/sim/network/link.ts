@@ -81,23 +81,34 @@ const JITTER_MAX = 10;
 /** bit/s in a byte/ms. */
 const BPS_PER_BYTE_MS = 8000;
 
+/** What every packet looks at stands in the link itself, not in objects that hang from it. */
 export class Link {
-  readonly counters: LinkCounters = {
-    packetsOffered: 0,
-    bytesOffered: 0,
-    packetsLost: 0,
-    packetsDropped: 0,
-    packetsOut: 0,
-    packetsPassed: 0,
-    bytesPassed: 0,
-    packetsDuplicated: 0,
-    packetsCorrupted: 0,
-  };
+  #packetsOffered = 0;
+  #bytesOffered = 0;
+  #packetsLost = 0;
+  #packetsDropped = 0;
+  #packetsOut = 0;
+  #packetsPassed = 0;
+  #bytesPassed = 0;
+  #packetsDuplicated = 0;
+  #packetsCorrupted = 0;
   #model: LinkModel;
   #bytesPerMs = 0;
   #busyUntilMs = 0;
   #lastOutMs = 0;
   #isBad = false;
+  /* Of the model. */
+  #delayMs = 0;
+  #jitterMs = 0;
+  #keepsOrder = false;
+  #queueBytes = 0;
+  #isLossy = false;
+  /** Of each packet by itself. */
+  #lossRate = 0;
+  #reorderRate = 0;
+  #duplicateRate = 0;
+  #corruptRate = 0;
+  #hasOutages = false;
 
   constructor(model: LinkModel) {
     this.#model = model;
@@ -108,10 +119,35 @@ export class Link {
     return this.#model;
   }
 
+  /** As they stand now. */
+  get counters(): LinkCounters {
+    return {
+      packetsOffered: this.#packetsOffered,
+      bytesOffered: this.#bytesOffered,
+      packetsLost: this.#packetsLost,
+      packetsDropped: this.#packetsDropped,
+      packetsOut: this.#packetsOut,
+      packetsPassed: this.#packetsPassed,
+      bytesPassed: this.#bytesPassed,
+      packetsDuplicated: this.#packetsDuplicated,
+      packetsCorrupted: this.#packetsCorrupted,
+    };
+  }
+
   /** Changes how the link behaves from now on; what waits in its queue keeps its time. */
   configure(model: LinkModel): void {
     this.#model = model;
     this.#bytesPerMs = model.rateBps / BPS_PER_BYTE_MS;
+    this.#delayMs = model.delayMs;
+    this.#jitterMs = model.jitterMs;
+    this.#keepsOrder = model.keepsOrder;
+    this.#queueBytes = model.queueBytes;
+    this.#isLossy = model.loss.kind !== "none";
+    this.#lossRate = model.loss.kind === "iid" ? model.loss.rate : 0;
+    this.#reorderRate = model.reorderRate;
+    this.#duplicateRate = model.duplicateRate;
+    this.#corruptRate = model.corruptRate;
+    this.#hasOutages = model.outages.length > 0;
   }
 
   /** Time the newest packet in the queue will have left, ms of world time. */
@@ -121,57 +157,57 @@ export class Link {
 
   /** When a packet of `bytes` that enters at `now` comes out, or −1 when it never does. */
   transit(now: number, bytes: number, random: Prng): number {
-    const { counters } = this;
-    const model = this.#model;
-    counters.packetsOffered++;
-    counters.bytesOffered += bytes;
+    this.#packetsOffered++;
+    this.#bytesOffered += bytes;
     let at = now;
     if (this.#bytesPerMs > 0) {
       const start = Math.max(now, this.#busyUntilMs);
       const waitingBytes = (start - now) * this.#bytesPerMs;
-      if (waitingBytes > 0 && waitingBytes + bytes > model.queueBytes) {
-        counters.packetsDropped++;
+      if (waitingBytes > 0 && waitingBytes + bytes > this.#queueBytes) {
+        this.#packetsDropped++;
         return -1;
       }
       at = start + bytes / this.#bytesPerMs;
       this.#busyUntilMs = at;
     }
-    if (model.outages.length > 0 && this.#isOut(now)) {
-      counters.packetsOut++;
+    if (this.#hasOutages && this.#isOut(now)) {
+      this.#packetsOut++;
       return -1;
     }
-    if (this.#isLost(random)) {
-      counters.packetsLost++;
+    if (this.#isLossy && this.#isLost(random)) {
+      this.#packetsLost++;
       return -1;
     }
-    counters.packetsPassed++;
-    counters.bytesPassed += bytes;
+    this.#packetsPassed++;
+    this.#bytesPassed += bytes;
     return this.#delayed(at, random);
   }
 
   /** Whether the packet that just passed comes a second time. */
   isDuplicated(random: Prng): boolean {
-    if (this.#model.duplicateRate === 0 || random.next() >= this.#model.duplicateRate) return false;
-    this.counters.packetsDuplicated++;
+    if (this.#duplicateRate === 0 || random.next() >= this.#duplicateRate) return false;
+    this.#packetsDuplicated++;
     return true;
   }
 
   /** Whether the packet that just passed is to be damaged. */
   isCorrupted(random: Prng): boolean {
-    if (this.#model.corruptRate === 0 || random.next() >= this.#model.corruptRate) return false;
-    this.counters.packetsCorrupted++;
+    if (this.#corruptRate === 0 || random.next() >= this.#corruptRate) return false;
+    this.#packetsCorrupted++;
     return true;
   }
 
   #delayed(at: number, random: Prng): number {
-    const { delayMs, jitterMs, keepsOrder, reorderRate, reorderMs } = this.#model;
-    let out = at + delayMs;
+    const jitterMs = this.#jitterMs;
+    let out = at + this.#delayMs;
     if (jitterMs > 0) out += jitterMs * Math.min(-Math.log(1 - random.next()), JITTER_MAX);
-    if (keepsOrder) {
+    if (this.#keepsOrder) {
       out = Math.max(out, this.#lastOutMs);
       this.#lastOutMs = out;
     }
-    if (reorderRate > 0 && random.next() < reorderRate) out += random.next() * reorderMs;
+    if (this.#reorderRate > 0 && random.next() < this.#reorderRate) {
+      out += random.next() * this.#model.reorderMs;
+    }
     return out;
   }
 
@@ -184,8 +220,7 @@ export class Link {
 
   #isLost(random: Prng): boolean {
     const { loss } = this.#model;
-    if (loss.kind === "none") return false;
-    if (loss.kind === "iid") return random.next() < loss.rate;
+    if (loss.kind !== "bursts") return random.next() < this.#lossRate;
     const change = this.#isBad ? loss.badToGood : loss.goodToBad;
     if (random.next() < change) this.#isBad = !this.#isBad;
     const rate = this.#isBad ? loss.badLoss : loss.goodLoss;

@@ -13,6 +13,7 @@
  */
 import type { Address } from "../../wire/address.ts";
 import type { AddressBook, SimAddress } from "./sim-address.ts";
+import { TimeTable } from "./time-table.ts";
 
 export const NAT_KINDS = ["open", "fullCone", "restricted", "portRestricted", "symmetric"] as const;
 export type NatKind = (typeof NAT_KINDS)[number];
@@ -24,11 +25,16 @@ export type NatKind = (typeof NAT_KINDS)[number];
 export const MAPPING_MS = 60_000;
 const FIRST_PORT = 20_000;
 
-interface Mapping {
+/** One outer port of a router. Its outer address leads back here (`SimAddress.mapping`). */
+class Mapping {
   readonly outer: SimAddress;
-  /** Who may write back, and when we last wrote there: host or address index, by kind. */
-  readonly writtenTo: Map<number, number>;
-  usedMs: number;
+  /** Where it may be written from, and when we last wrote there: host or address index, by kind. */
+  readonly writtenTo = new TimeTable();
+  usedMs = 0;
+
+  constructor(outer: SimAddress) {
+    this.outer = outer;
+  }
 }
 
 export class Nat {
@@ -36,9 +42,9 @@ export class Nat {
   readonly #book: AddressBook;
   readonly #host: number;
   readonly #outerIp: string;
-  /** By destination where mappings depend on it, else under 0. */
+  /** The only one where mappings do not depend on the destination; else those by destination. */
+  #mapping: Mapping | undefined;
   readonly #mappings = new Map<number, Mapping>();
-  readonly #byOuter = new Map<number, Mapping>();
   #nextPort = FIRST_PORT;
 
   constructor(kind: NatKind, book: AddressBook, host: number, outerIp: string) {
@@ -50,32 +56,44 @@ export class Nat {
 
   /** The address under which a datagram to `to` leaves. */
   outbound(now: number, to: SimAddress): SimAddress {
-    const key = this.kind === "symmetric" ? to.index + 1 : 0;
-    let mapping = this.#mappings.get(key);
-    if (mapping === undefined || now - mapping.usedMs > MAPPING_MS) {
-      mapping = this.#open(key, mapping);
-    }
+    const mapping = this.kind === "symmetric" ? this.#symmetric(now, to) : this.#cone(now);
     mapping.usedMs = now;
-    mapping.writtenTo.set(this.kind === "restricted" ? to.host : to.index, now);
+    if (this.kind === "portRestricted") mapping.writtenTo.set(to.index, now);
+    else if (this.kind === "restricted") mapping.writtenTo.set(to.host, now);
     return mapping.outer;
   }
 
-  /** Whether a datagram from `from` to the outer address with this index comes in. */
-  admits(now: number, outer: number, from: SimAddress): boolean {
-    const mapping = this.#byOuter.get(outer);
-    if (mapping === undefined || now - mapping.usedMs > MAPPING_MS) return false;
-    if (this.kind === "fullCone") return true;
-    const written = mapping.writtenTo.get(this.kind === "restricted" ? from.host : from.index);
-    return written !== undefined && now - written <= MAPPING_MS;
+  #cone(now: number): Mapping {
+    const known = this.#mapping;
+    if (known !== undefined && now - known.usedMs <= MAPPING_MS) return known;
+    this.#mapping = this.#open(known);
+    return this.#mapping;
   }
 
-  #open(key: number, before: Mapping | undefined): Mapping {
-    if (before !== undefined) this.#byOuter.delete(before.outer.index);
+  #symmetric(now: number, to: SimAddress): Mapping {
+    const known = this.#mappings.get(to.index);
+    if (known !== undefined && now - known.usedMs <= MAPPING_MS) return known;
+    const mapping = this.#open(known);
+    mapping.writtenTo.set(to.index, Number.POSITIVE_INFINITY); /* as long as the mapping lives */
+    this.#mappings.set(to.index, mapping);
+    return mapping;
+  }
+
+  /** Whether a datagram from `from` to the outer address comes in. */
+  admits(now: number, outer: SimAddress, from: SimAddress): boolean {
+    const mapping = outer.mapping as Mapping | undefined;
+    if (mapping === undefined || now - mapping.usedMs > MAPPING_MS) return false;
+    if (this.kind === "fullCone") return true;
+    const key = this.kind === "restricted" ? from.host : from.index;
+    return now - mapping.writtenTo.get(key) <= MAPPING_MS;
+  }
+
+  #open(before: Mapping | undefined): Mapping {
+    if (before !== undefined) before.outer.mapping = undefined;
     const address: Address = { family: 4, ip: this.#outerIp, port: this.#nextPort++ };
     const outer = this.#book.add(address, this.#host);
-    const mapping: Mapping = { outer, writtenTo: new Map(), usedMs: 0 };
-    this.#mappings.set(key, mapping);
-    this.#byOuter.set(outer.index, mapping);
+    const mapping = new Mapping(outer);
+    outer.mapping = mapping;
     return mapping;
   }
 }

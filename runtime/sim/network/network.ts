@@ -59,6 +59,8 @@ export interface Host {
   readonly hot: HotPath;
   readonly role: HostRole;
   readonly nat: Nat | undefined;
+  /** IP and UDP headers of a packet it sends or gets. */
+  readonly headersBytes: number;
   /**
    * IP bytes offered by the node and handed to it, and those of them in packets that carry no
    * media.
@@ -146,6 +148,7 @@ export class Network {
       region,
       hot,
       role,
+      headersBytes: address.family === 4 ? HEADERS_BYTES_V4 : HEADERS_BYTES_V6,
       nat: isOpen ? undefined : new Nat(nat.kind, this.#book, id, nat.outerIp),
       bytesOut: 0,
       controlBytesOut: 0,
@@ -181,7 +184,7 @@ export class Network {
     const { hot } = source;
     const tail = transmit.slot === 0 ? 0 : hot.payloadLength(transmit.slot);
     const length = transmit.headLength + tail;
-    const bytes = length + headersBytes(source.address);
+    const bytes = length + source.headersBytes;
     const random = this.#options.random;
     const to = this.#book.find(transmit.to);
     const target = to === undefined ? undefined : this.hosts[to.host];
@@ -313,13 +316,11 @@ export class Network {
   #isAdmitted(now: number, packet: number, { nat }: Host): boolean {
     if (nat === undefined) return true;
     const from = this.#book.at(this.#pool.source(packet));
-    return nat.admits(now, this.#pool.target(packet), from);
+    return nat.admits(now, this.#book.at(this.#pool.target(packet)), from);
   }
 
   #ipBytes(packet: number, target: Host): number {
-    const slot = this.#pool.slot(packet);
-    const tail = slot === 0 ? 0 : target.hot.payloadLength(slot);
-    return this.#pool.length(packet) + tail + headersBytes(target.address);
+    return this.#pool.length(packet) + this.#pool.tailLength(packet) + target.headersBytes;
   }
 
   /** The same packet with flipped bits or without its end; its slot's bytes become its own. */
@@ -376,10 +377,6 @@ export class Network {
 
 function isMedia(type: number): boolean {
   return type === PacketType.DATA || type === PacketType.BUNDLE;
-}
-
-function headersBytes(address: Address): number {
-  return address.family === 4 ? HEADERS_BYTES_V4 : HEADERS_BYTES_V6;
 }
 
 function pathKey(from: number, to: number): number {

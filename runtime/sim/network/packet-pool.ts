@@ -1,29 +1,45 @@
 /**
- * Packets in flight: their bytes in a few size classes of growing memory, everything else in typed
- * arrays, named by small integers. A fragment's body is not copied when sender and receiver share a
- * hot path: the packet holds a reference to the slot instead, and gives it back when it is freed.
+ * Packets in flight, named by small integers. A packet is one record of one growing memory, with
+ * its bytes among the rest when they are few, so that of a million of them each costs two lines of
+ * the processor's cache; longer ones have their bytes elsewhere. A fragment's body is not copied
+ * when sender and receiver share a hot path: the packet holds a reference to the slot instead, and
+ * gives it back when it is freed.
+ *
+ *   0        4        8      12       16     20     24     28    32                  128
+ *   +--------+--------+------+--------+------+------+------+-----+-------------------+
+ *   | source | target | host | length | slot | long | tail | hot | bytes, up to 96   |
+ *   +--------+--------+------+--------+------+------+------+-----+-------------------+
  */
 import { assert } from "../../base/assert.ts";
 import type { HotPath } from "../../core/hot-path/hot-path.ts";
 
-/** Most packets carry a head of 21 B and a slot, or an ACK; the rest up to a whole datagram. */
-const CLASS_BYTES = [64, 320, 1536] as const;
 export const PACKET_BYTES_MAX = 1536;
-const CLASS_BITS = 2;
+
+const RECORD_BYTES = 128;
+const RECORD_WORDS = RECORD_BYTES / 4;
+/** Places in a record, words. */
+const SOURCE = 0;
+const TARGET = 1;
+const HOST = 2;
+const LENGTH = 3;
+const SLOT = 4;
+/** Item of the memory for longer packets, plus 1; 0 = the bytes are in the record. */
+const LONG = 5;
+/** Bytes of the slot's body. */
+const TAIL = 6;
+const HOT = 7;
+/** Where the bytes begin, and how many have room. */
+const BYTES_AT = 32;
+const BYTES_MAX = RECORD_BYTES - BYTES_AT;
 
 export class PacketPool {
   #capacity = 1024;
-  #sources = new Int32Array(this.#capacity);
-  #targets = new Int32Array(this.#capacity);
-  #receivers = new Int32Array(this.#capacity);
-  #lengths = new Int32Array(this.#capacity);
-  #slots = new Int32Array(this.#capacity);
-  /** Index in its class's memory, shifted over the class. */
-  #places = new Int32Array(this.#capacity);
-  readonly #hots: (HotPath | undefined)[] = [];
-  #freePackets: number[] = [];
+  #words = new Int32Array(this.#capacity * RECORD_WORDS);
+  #bytes = new Uint8Array(this.#words.buffer);
+  readonly #hots: HotPath[] = [];
+  readonly #freePackets: number[] = [];
   #used = 0;
-  readonly #memories = CLASS_BYTES.map((bytes) => new ClassMemory(bytes));
+  readonly #long = new LongPackets();
 
   /** Packets in flight. */
   get size(): number {
@@ -34,29 +50,34 @@ export class PacketPool {
   allocate(source: number, target: number, host: number, length: number): number {
     assert(length <= PACKET_BYTES_MAX, "packet pool: packet too long");
     const packet = this.#freePackets.pop() ?? this.#grownBy1();
-    const sizeClass = length <= CLASS_BYTES[0] ? 0 : length <= CLASS_BYTES[1] ? 1 : 2;
-    this.#sources[packet] = source;
-    this.#targets[packet] = target;
-    this.#receivers[packet] = host;
-    this.#lengths[packet] = length;
-    this.#slots[packet] = 0;
-    this.#places[packet] =
-      ((this.#memories[sizeClass] as ClassMemory).take() << CLASS_BITS) | sizeClass;
+    const words = this.#words;
+    const at = packet * RECORD_WORDS;
+    words[at + SOURCE] = source;
+    words[at + TARGET] = target;
+    words[at + HOST] = host;
+    words[at + LENGTH] = length;
+    words[at + SLOT] = 0;
+    words[at + TAIL] = 0;
+    words[at + LONG] = length <= BYTES_MAX ? 0 : this.#long.take() + 1;
     return packet;
   }
 
   /** Copies `from[ptr, ptr+length)` to offset `at` of the packet. */
   write(packet: number, at: number, from: Uint8Array, ptr: number, length: number): void {
-    const place = this.#places[packet] as number;
-    const memory = this.#memoryOf(place);
-    memory.write((place >> CLASS_BITS) * memory.itemBytes + at, from, ptr, length);
+    const long = this.#word(packet, LONG);
+    if (long !== 0) return this.#long.write(long - 1, at, from, ptr, length);
+    const bytes = this.#bytes;
+    const to = packet * RECORD_BYTES + BYTES_AT + at;
+    for (let i = 0; i < length; i++) bytes[to + i] = from[ptr + i] as number;
   }
 
   /** The packet's tail lies in `slot` of `hot`: takes a reference. */
   holdSlot(packet: number, hot: HotPath, slot: number): void {
     hot.payloadRetain(slot);
-    this.#slots[packet] = slot;
-    this.#hots[packet] = hot;
+    const at = packet * RECORD_WORDS;
+    this.#words[at + SLOT] = slot;
+    this.#words[at + TAIL] = hot.payloadLength(slot);
+    this.#words[at + HOT] = this.#numberOf(hot);
   }
 
   /** A second packet like this one. */
@@ -64,89 +85,94 @@ export class PacketPool {
     const length = this.length(packet);
     const ends = [this.source(packet), this.target(packet), this.host(packet)] as const;
     const twin = this.allocate(...ends, length);
-    const place = this.#places[packet] as number;
-    const memory = this.#memoryOf(place);
-    this.write(twin, 0, memory.bytes, (place >> CLASS_BITS) * memory.itemBytes, length);
+    const bytes = new Uint8Array(length);
+    this.read(packet, bytes);
+    this.write(twin, 0, bytes, 0, length);
     const slot = this.slot(packet);
-    if (slot !== 0) this.holdSlot(twin, this.#hots[packet] as HotPath, slot);
+    if (slot !== 0) this.holdSlot(twin, this.#hots[this.#word(packet, HOT)] as HotPath, slot);
     return twin;
   }
 
   /** Copies the packet's own bytes (without its slot's) to the start of `target`. */
   read(packet: number, target: Uint8Array): void {
-    const place = this.#places[packet] as number;
-    const memory = this.#memoryOf(place);
-    memory.read((place >> CLASS_BITS) * memory.itemBytes, target, this.length(packet));
+    const length = this.#word(packet, LENGTH);
+    const long = this.#word(packet, LONG);
+    if (long !== 0) return this.#long.read(long - 1, target, length);
+    const bytes = this.#bytes;
+    const from = packet * RECORD_BYTES + BYTES_AT;
+    for (let i = 0; i < length; i++) target[i] = bytes[from + i] as number;
   }
 
   /** Index of the address it says it is from. */
   source(packet: number): number {
-    return this.#sources[packet] as number;
+    return this.#word(packet, SOURCE);
   }
 
   /** Index of the address it was sent to, and the host that has that address. */
   target(packet: number): number {
-    return this.#targets[packet] as number;
+    return this.#word(packet, TARGET);
   }
 
   host(packet: number): number {
-    return this.#receivers[packet] as number;
+    return this.#word(packet, HOST);
   }
 
+  /** Of its own bytes, and of those in its slot. */
   length(packet: number): number {
-    return this.#lengths[packet] as number;
+    return this.#word(packet, LENGTH);
+  }
+
+  tailLength(packet: number): number {
+    return this.#word(packet, TAIL);
   }
 
   slot(packet: number): number {
-    return this.#slots[packet] as number;
+    return this.#word(packet, SLOT);
   }
 
   free(packet: number): void {
     const slot = this.slot(packet);
-    if (slot !== 0) (this.#hots[packet] as HotPath).payloadRelease(slot);
-    this.#hots[packet] = undefined;
-    const place = this.#places[packet] as number;
-    this.#memoryOf(place).give(place >> CLASS_BITS);
+    if (slot !== 0) (this.#hots[this.#word(packet, HOT)] as HotPath).payloadRelease(slot);
+    const long = this.#word(packet, LONG);
+    if (long !== 0) this.#long.give(long - 1);
     this.#freePackets.push(packet);
   }
 
-  #memoryOf(place: number): ClassMemory {
-    return this.#memories[place & ((1 << CLASS_BITS) - 1)] as ClassMemory;
+  #word(packet: number, place: number): number {
+    return this.#words[packet * RECORD_WORDS + place] as number;
+  }
+
+  #numberOf(hot: HotPath): number {
+    if (this.#hots[0] === hot) return 0;
+    const at = this.#hots.indexOf(hot);
+    return at < 0 ? this.#hots.push(hot) - 1 : at;
   }
 
   #grownBy1(): number {
     if (this.#used === this.#capacity) {
       this.#capacity *= 2;
-      this.#sources = grown(this.#sources);
-      this.#targets = grown(this.#targets);
-      this.#receivers = grown(this.#receivers);
-      this.#lengths = grown(this.#lengths);
-      this.#slots = grown(this.#slots);
-      this.#places = grown(this.#places);
+      const words = new Int32Array(this.#capacity * RECORD_WORDS);
+      words.set(this.#words);
+      this.#words = words;
+      this.#bytes = new Uint8Array(words.buffer);
     }
     return this.#used++;
   }
 }
 
-/** Memory for items of one size. */
-class ClassMemory {
-  readonly itemBytes: number;
-  bytes: Uint8Array;
+/** The bytes of packets too long for their record. */
+class LongPackets {
+  #bytes = new Uint8Array(PACKET_BYTES_MAX * 64);
   readonly #free: number[] = [];
   #used = 0;
-
-  constructor(itemBytes: number) {
-    this.itemBytes = itemBytes;
-    this.bytes = new Uint8Array(itemBytes * 256);
-  }
 
   take(): number {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    if ((this.#used + 1) * this.itemBytes > this.bytes.length) {
-      const bytes = new Uint8Array(this.bytes.length * 2);
-      bytes.set(this.bytes);
-      this.bytes = bytes;
+    if ((this.#used + 1) * PACKET_BYTES_MAX > this.#bytes.length) {
+      const bytes = new Uint8Array(this.#bytes.length * 2);
+      bytes.set(this.#bytes);
+      this.#bytes = bytes;
     }
     return this.#used++;
   }
@@ -155,22 +181,12 @@ class ClassMemory {
     this.#free.push(item);
   }
 
-  /* Heads are short: a loop beats making a view for `set`. */
-  write(at: number, from: Uint8Array, ptr: number, length: number): void {
-    const { bytes } = this;
-    if (length > 64) bytes.set(from.subarray(ptr, ptr + length), at);
-    else for (let i = 0; i < length; i++) bytes[at + i] = from[ptr + i] as number;
+  write(item: number, at: number, from: Uint8Array, ptr: number, length: number): void {
+    this.#bytes.set(from.subarray(ptr, ptr + length), item * PACKET_BYTES_MAX + at);
   }
 
-  read(at: number, target: Uint8Array, length: number): void {
-    const { bytes } = this;
-    if (length > 64) target.set(bytes.subarray(at, at + length));
-    else for (let i = 0; i < length; i++) target[i] = bytes[at + i] as number;
+  read(item: number, target: Uint8Array, length: number): void {
+    const from = item * PACKET_BYTES_MAX;
+    target.set(this.#bytes.subarray(from, from + length));
   }
-}
-
-function grown(from: Int32Array): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(from.length * 2);
-  to.set(from);
-  return to;
 }

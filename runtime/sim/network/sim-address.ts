@@ -13,6 +13,8 @@ export class SimAddress implements Address {
   readonly port: number;
   readonly index: number;
   readonly host: number;
+  /** Of the router whose outer address it is, while that lasts (nat.ts). */
+  mapping: object | undefined;
 
   constructor(address: Address, index: number, host: number) {
     this.family = address.family;
