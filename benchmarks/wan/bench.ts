@@ -56,7 +56,12 @@ export async function runWan(options: BenchValues): Promise<Report> {
   const network = await WanNetwork.open();
   try {
     if (!network.isRealTime) skipped.push("real-time priority of the emulator: not allowed here");
-    await runAll(await openLanes(network, lanes), orders, book);
+    const open = await openLanes(network, lanes);
+    const [linked, wired] = [false, true].map((is) =>
+      orders.filter(({ cell }) => (cell.isWire ?? false) === is),
+    );
+    await runAll(open, linked ?? [], book);
+    await runAll(open.slice(0, 1), wired ?? [], book);
   } finally {
     await network.close();
   }
@@ -228,6 +233,9 @@ function checksOf(results: readonly Result[], cells: readonly Cell[], book: RunB
       } else if (cell.isOverload && cell.changes === undefined) {
         const playable = value("shoal", "playable");
         if (playable !== undefined) checks.push(atLeast(`${of}: playable`, playable, PLAYABLE_MIN));
+      } else if (cell.isWire) {
+        const [own, other] = [value("shoal", "cpu"), value("srt", "cpu")];
+        if (own !== undefined && other !== undefined) checks.push(cpuCheck(of, own, other));
       } else if (!cell.isOverload) {
         checks.push(...orderChecks(of, value));
       }
@@ -248,6 +256,11 @@ function orderChecks(
     const detail = `${own.toFixed(2)} %, ${other} ${late.toFixed(2)} %`;
     return [{ name: `${of}: late, not more than ${other}`, ok: own <= late, detail }];
   });
+}
+
+function cpuCheck(of: string, own: number, other: number): Check {
+  const detail = `${own.toFixed(2)} CPU-s/Gbit, libsrt ${other.toFixed(2)}`;
+  return { name: `${of}: CPU time, not more than libsrt`, ok: own <= other, detail };
 }
 
 function atLeast(name: string, value: number, min: number): Check {

@@ -9,6 +9,10 @@ export interface Cell {
   /** Forwards; the same back, without rate and queue. */
   readonly profile: WanProfile;
   readonly frameBytes: number;
+  /** Frames a second; 30 by default. */
+  readonly fps?: number;
+  /** Over a plain wire instead of the emulated link: what counts is CPU time. */
+  readonly isWire?: boolean;
   /** Each is a run of its own for those who are told it beforehand. */
   readonly deadlinesMs: readonly number[];
   /** What the link becomes while it runs, s after the first frame. */
@@ -97,6 +101,15 @@ export const CELLS: readonly Cell[] = [
     isOverload: true,
     isRequired: false,
     secondsMin: 30,
+  },
+  {
+    name: "cpu, 200 Mbit/s",
+    profile: { delayMs: 0 },
+    fps: 250,
+    frameBytes: 100_000,
+    isWire: true,
+    deadlinesMs: [300],
+    isRequired: false,
   },
 ];
 

@@ -47,11 +47,12 @@ export function resultsOf(
     of("cpu", "CPU-s/Gbit", sum(({ cpuSecondsPerGbit: cpu }) => cpu) / runs.length),
   ];
   if (cell.isOverload) results.push(of("playable", "%", playable * 100));
-  if (!cell.beside) {
+  if (!cell.beside && !cell.isWire) {
     const overhead = sum(({ link }) => link.forward.bytesIn) / sum(mediaBytesOf) - 1;
     const reverse = (sum(({ link }) => link.back.bytesIn) * 8) / sum(secondsOf);
     results.push(of("overhead", "%", overhead * 100), of("reverse", "kbit/s", reverse / 1000));
-  } else {
+  }
+  if (cell.beside) {
     const share = sum(({ flowBps }) => flowBps) / runs.length / (cell.profile.rateBps ?? 1);
     results.push(of("TCP flow's share of the link", "%", share * 100));
   }
@@ -81,6 +82,7 @@ function playableOf(delaysMs: readonly number[], limitMs: number): number {
 /** What repeating lost packets can do at best in this cell; nothing where its losses are not independent. */
 export function oracleResults(cell: Cell, deadlineMs: number): Result[] {
   const { loss = 0, jitterMs = 0, rateBps = 0, delayMs } = cell.profile;
+  if (cell.isWire) return [];
   if (typeof loss !== "number" || jitterMs > 0 || rateBps > 0) return [];
   const fragments = Math.ceil(cell.frameBytes / FRAGMENT_BYTES);
   const copies = loss >= COPIES.lossyFrom ? COPIES.lossy : COPIES.usual;

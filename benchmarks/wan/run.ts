@@ -6,7 +6,7 @@ import { lineReader } from "../lib/lines.ts";
 import { cpuSeconds } from "../lib/process-figures.ts";
 import { type Cell, FPS } from "./cells.ts";
 import type { LinkFigures, WanLink, WanNetwork, WanNode } from "./emulator/network.ts";
-import type { Received, Sent } from "./ends/pace.ts";
+import type { Received, Sent, StreamSpec } from "./ends/pace.ts";
 import { type Plan, planOf, type Subject, script } from "./subjects.ts";
 
 /** Frames before these count for nothing: slow starts and first estimates. */
@@ -23,6 +23,8 @@ export interface Lane {
   readonly near: WanNode;
   readonly far: WanNode;
   readonly link: WanLink;
+  /** Address of the far end of a plain wire beside the link. */
+  readonly wire: string;
 }
 
 export interface RunOrder {
@@ -53,7 +55,8 @@ export async function openLanes(network: WanNetwork, count: number): Promise<Lan
   for (let i = 0; i < count; i++) {
     const near = await network.node(`near${i}`);
     const far = await network.node(`far${i}`);
-    lanes.push({ near, far, link: await network.link(near, far, { delayMs: 0 }) });
+    const link = await network.link(near, far, { delayMs: 0 });
+    lanes.push({ near, far, link, wire: network.cable(near, far).addressB });
   }
   return lanes;
 }
@@ -61,11 +64,11 @@ export async function openLanes(network: WanNetwork, count: number): Promise<Lan
 export async function runOnce(lane: Lane, order: RunOrder): Promise<RunFigures> {
   const { cell, subject, deadlineMs } = order;
   const { near, far, link } = lane;
-  const warmUp = WARM_UP_SECONDS * FPS;
-  const frames = warmUp + Math.round(Math.max(order.seconds, cell.secondsMin ?? 0) * FPS);
-  const spec = { frames, fps: FPS, frameBytes: cell.frameBytes };
-  const { delayMs } = cell.profile;
-  const plan = planOf(subject, { to: link.addressB, delayMs, deadlineMs, spec });
+  const spec = specOf(order);
+  const warmUp = WARM_UP_SECONDS * spec.fps;
+  const { isWire = false, profile } = cell;
+  const to = isWire ? lane.wire : link.addressB;
+  const plan = await planOf(subject, { to, delayMs: profile.delayMs, deadlineMs, spec, isWire });
   await link.seed(order.seed);
   await setProfile(link, cell);
   routeBy(lane, plan.congestionControl ?? "cubic");
@@ -79,7 +82,9 @@ export async function runOnce(lane: Lane, order: RunOrder): Promise<RunFigures> 
     const changes = changeAlong(link, cell, began);
     const carriers = programs.but(plan.isCarried ? [sink, feeder] : []);
     const warmCpu = Bun.sleep(WARM_UP_SECONDS * 1000).then(() => cpuOf(carriers));
-    const sent = JSON.parse(await feeder.line("{", (frames / FPS) * 1000 + LINE_MS_MAX)) as Sent;
+    const sent = JSON.parse(
+      await feeder.line("{", (spec.frames / spec.fps) * 1000 + LINE_MS_MAX),
+    ) as Sent;
     await Bun.sleep(DRAIN_MS);
     const seconds = (performance.now() - began) / 1000;
     const figures = await link.figures();
@@ -90,16 +95,22 @@ export async function runOnce(lane: Lane, order: RunOrder): Promise<RunFigures> 
     const flowBps = flow === undefined ? 0 : flowRate(flow);
     return {
       delaysMs: delaysOf(sent, received).slice(warmUp),
-      mediaBytes: frames * cell.frameBytes,
+      mediaBytes: spec.frames * spec.frameBytes,
       link: figures,
       seconds,
-      cpuSecondsPerGbit: cpu / (((frames - warmUp) * cell.frameBytes * 8) / 1e9),
+      cpuSecondsPerGbit: cpu / (((spec.frames - warmUp) * spec.frameBytes * 8) / 1e9),
       flowBps,
       lateMsMax: await link.lateMsMax(),
     };
   } finally {
     await programs.stop();
   }
+}
+
+function specOf({ cell, seconds }: RunOrder): StreamSpec {
+  const fps = cell.fps ?? FPS;
+  const span = WARM_UP_SECONDS + Math.max(seconds, cell.secondsMin ?? 0);
+  return { frames: Math.round(span * fps), fps, frameBytes: cell.frameBytes };
 }
 
 async function startPrograms(plan: Plan, near: WanNode, far: WanNode, programs: Programs) {

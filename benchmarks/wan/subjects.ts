@@ -3,6 +3,7 @@
  * between a feeder and a sink on loopback; Shoal and TCP are one program at each end.
  */
 import { join } from "node:path";
+import { compileC } from "../lib/compile-c.ts";
 import type { StreamSpec } from "./ends/pace.ts";
 
 export const SUBJECTS = ["shoal", "srt", "rist", "tcp-bbr", "tcp-cubic"] as const;
@@ -36,6 +37,8 @@ export interface Ends {
   readonly delayMs: number;
   readonly deadlineMs: number;
   readonly spec: StreamSpec;
+  /** A plain wire, where CPU time is what counts: libsrt itself instead of its tool. */
+  readonly isWire: boolean;
 }
 
 /** What has a latency to be told beforehand is told the one that meets the deadline. */
@@ -48,7 +51,7 @@ export function isConstant(subject: Subject): boolean {
   return subject === "srt" || subject === "rist";
 }
 
-export function planOf(subject: Subject, ends: Ends): Plan {
+export async function planOf(subject: Subject, ends: Ends): Promise<Plan> {
   const { to, spec, deadlineMs } = ends;
   const latencyMs = Math.round(deadlineMs - ends.delayMs);
   switch (subject) {
@@ -59,6 +62,7 @@ export function planOf(subject: Subject, ends: Ends): Plan {
         isCarried: false,
       };
     case "srt": {
+      if (ends.isWire) return libsrtPlan(ends, latencyMs);
       const listen = `srt://:${PORT}?mode=listener&latency=${latencyMs}`;
       const call = `srt://${to}:${PORT}?mode=caller&latency=${latencyMs}`;
       const run = (from: string, onto: string) => [
@@ -104,6 +108,20 @@ export function planOf(subject: Subject, ends: Ends): Plan {
         congestionControl: subject.slice("tcp-".length),
       };
   }
+}
+
+async function libsrtPlan({ to, spec }: Ends, latencyMs: number): Promise<Plan> {
+  const program = await compileC(join(ENDS, "srt-peer.c"), ["-lsrt", "-lpthread"]);
+  const [port, bytes, latency] = [PORT, spec.frameBytes, latencyMs].map(String) as [
+    string,
+    string,
+    string,
+  ];
+  return {
+    sink: [program, "take", to, port, bytes, latency],
+    feeder: [program, "send", to, port, ...words(spec).map(String), latency],
+    isCarried: false,
+  };
 }
 
 function carried(spec: StreamSpec, between: Pick<Plan, "far" | "near">): Plan {
