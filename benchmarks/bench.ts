@@ -15,6 +15,9 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   fanout: async () => (await import("./fanout/bench.ts")).fanout,
   overload: async () => (await import("./overload/bench.ts")).overload,
   wan: async () => (await import("./wan/bench.ts")).wan,
+  join: async () => (await import("./join/bench.ts")).join,
+  sim: async () => (await import("./sim.ts")).sim,
+  "browserless-viewer": async () => (await import("./browserless-viewer.ts")).browserlessViewer,
   gate: async () => (await import("./gate/bench.ts")).gate,
 };
 
@@ -60,7 +63,7 @@ async function list(): Promise<number> {
   );
   for (const load of Object.values(BENCHES)) {
     const { name, text } = await load();
-    console.log(`  ${name.padEnd(12)}${text}`);
+    console.log(`  ${name.padEnd(20)}${text}`);
   }
   return 0;
 }
