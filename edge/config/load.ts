@@ -3,10 +3,12 @@
  * again later.
  */
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { RegionRule } from "../regions.ts";
+import { type ClusterConfig, resolveCluster } from "./cluster-config.ts";
 import { explain, keyPath, type Problem } from "./explain.ts";
 import { type RawConfig, type RawStream, schema } from "./schema.ts";
+import { readError, readSecret } from "./secrets.ts";
 import type { StreamRule } from "./stream-keys.ts";
 import { parseTomlSource } from "./toml-source.ts";
 
@@ -24,6 +26,8 @@ export interface EdgeConfig {
   readonly limits: Section<"limits">;
   readonly buffer: Section<"buffer">;
   readonly log: Section<"log">;
+  /** Undefined for an edge by itself. */
+  readonly cluster: ClusterConfig | undefined;
   /** Numbered by their place, from 1. */
   readonly regions: readonly RegionRule[];
   /** Keys resolved: no environment, no files any more. */
@@ -53,8 +57,12 @@ export function parseConfig(text: string, file: string, env: Environment): LoadR
   const parsed = schema.safeParse(source.value);
   const problems: Problem[] = [];
   const streams: StreamRule[] = [];
+  let cluster: ClusterConfig | undefined;
   if (parsed.success) {
     problems.push(...relations(parsed.data, env));
+    const resolved = resolveCluster(parsed.data, dirname(file), env);
+    if ("problems" in resolved) problems.push(...resolved.problems);
+    else cluster = resolved.cluster;
     for (const [pattern, raw] of Object.entries(parsed.data.streams)) {
       const rule = resolveKey(pattern, raw, dirname(file), env);
       if ("message" in rule) problems.push(rule);
@@ -66,7 +74,7 @@ export function parseConfig(text: string, file: string, env: Environment): LoadR
       errors: problems.map((problem) => describe(problem, file, source.lineOf(problem.path))),
     };
   }
-  return { config: freeze(parsed.data, streams, env) };
+  return { config: freeze(parsed.data, streams, cluster, env) };
 }
 
 function describe(problem: Problem, file: string, line: number): string {
@@ -100,36 +108,23 @@ function resolveKey(
   const maxViewers = raw.max_viewers;
   if (raw.open === true) return { pattern, key: "", open: true, maxViewers };
   if (raw.key !== undefined) return { pattern, key: raw.key, open: false, maxViewers };
-  const path = ["streams", pattern, raw.key_env === undefined ? "key_file" : "key_env"];
-  let key = "";
-  if (raw.key_env !== undefined) {
-    key = env[raw.key_env] ?? "";
-    if (key === "")
-      return {
-        path,
-        message: `expected a key in the environment variable ${raw.key_env}, it is not set`,
-      };
-  } else if (raw.key_file !== undefined) {
-    try {
-      key = readFileSync(resolve(base, raw.key_file), "utf8").split("\n", 1)[0]?.trim() ?? "";
-    } catch (error) {
-      return { path, message: `${raw.key_file} cannot be read: ${readError(error)}` };
-    }
-  }
-  if (key.length < KEY_LENGTH_MIN)
-    return { path, message: `expected a key of at least ${KEY_LENGTH_MIN} characters` };
-  return { pattern, key, open: false, maxViewers };
+  const where = {
+    path: ["streams", pattern],
+    names: { env: "key_env", file: "key_file" },
+    base,
+    lengthMin: KEY_LENGTH_MIN,
+  };
+  const found = readSecret({ env: raw.key_env, file: raw.key_file }, where, env);
+  if ("message" in found) return found;
+  return { pattern, key: found.secret, open: false, maxViewers };
 }
 
-function readError(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return "no such file";
-  if (code === "EACCES") return "permission denied";
-  if (code === "EISDIR") return "it is a directory";
-  return code ?? String(error);
-}
-
-function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment): EdgeConfig {
+function freeze(
+  raw: RawConfig,
+  streams: readonly StreamRule[],
+  cluster: ClusterConfig | undefined,
+  env: Environment,
+): EdgeConfig {
   const hotPath =
     env.SHOAL_HOT_PATH === undefined ? {} : { hot_path: env.SHOAL_HOT_PATH as "wasm" | "twin" };
   return Object.freeze({
@@ -141,6 +136,7 @@ function freeze(raw: RawConfig, streams: readonly StreamRule[], env: Environment
     limits: camelKeys(raw.limits),
     buffer: camelKeys({ ...raw.buffer, ...hotPath }),
     log: camelKeys(raw.log),
+    cluster,
     regions: Object.freeze(
       Object.entries(raw.regions).map(([name, { cidrs }]) => Object.freeze({ name, cidrs })),
     ),

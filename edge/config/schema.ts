@@ -5,86 +5,25 @@
  */
 import { z } from "zod";
 import { parseCidr } from "../regions.ts";
+import {
+  address,
+  boolean,
+  choice,
+  integer,
+  type KeyNote,
+  list,
+  port,
+  secret,
+} from "./key-kinds.ts";
+import { cluster, line, lines } from "./schema-cluster.ts";
 
-/** What a leaf says of itself; errors and docs/CONFIG.md show it. */
-export interface KeyNote {
-  /** "integer", "string", "boolean", "list of strings" */
-  readonly type: string;
-  /** Unit of a number, or "–". */
-  readonly unit: string;
-  /** What values are accepted, in words that fit behind "expected". */
-  readonly range: string;
-  /** What it does, and when to change it. */
-  readonly when: string;
-}
+export type { KeyNote } from "./key-kinds.ts";
 
 /** Longest stream name on the wire, bytes (docs/WIRE.md §5). */
 const STREAM_NAME_BYTES_MAX = 128;
 
-function integer(min: number, max: number, value: number, unit: string, when: string) {
-  const note: KeyNote = { type: "integer", unit, range: `${min}..${max}`, when };
-  return z
-    .number()
-    .int()
-    .min(min)
-    .max(max)
-    .default(value)
-    .meta({ ...note });
-}
-
-function boolean(value: boolean, when: string) {
-  const note: KeyNote = { type: "boolean", unit: "–", range: "true or false", when };
-  return z
-    .boolean()
-    .default(value)
-    .meta({ ...note });
-}
-
-function choice<const T extends readonly [string, ...string[]]>(
-  values: T,
-  value: T[number],
-  when: string,
-) {
-  const range = values.map((name) => JSON.stringify(name)).join(", ");
-  const note: KeyNote = { type: "string", unit: "–", range: `one of ${range}`, when };
-  return z
-    .enum(values)
-    .default(value as never)
-    .meta({ ...note });
-}
-
-function address(value: string, when: string) {
-  const note: KeyNote = { type: "string", unit: "–", range: "an IPv4 or IPv6 address", when };
-  return z
-    .union([z.ipv4(), z.ipv6()])
-    .default(value)
-    .meta({ ...note });
-}
-
-const port = (value: number, when: string) =>
-  integer(0, 65535, value, "–", `${when}; 0 takes any free port and logs which`);
-
 const HOST_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$/;
 const ORIGIN_PATTERN = /^https?:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?$/;
-
-function list(pattern: RegExp, range: string, when: string) {
-  const note: KeyNote = { type: "list of strings", unit: "–", range, when };
-  return z
-    .array(z.string().regex(pattern))
-    .max(32)
-    .default([])
-    .meta({ ...note });
-}
-
-function secret(min: number, max: number, range: string, when: string) {
-  const note: KeyNote = { type: "string", unit: "–", range, when };
-  return z
-    .string()
-    .min(min)
-    .max(max)
-    .optional()
-    .meta({ ...note });
-}
 
 const udp = z.strictObject({
   host: address("0.0.0.0", "address that publishers and viewers' peers reach"),
@@ -324,11 +263,16 @@ export const schema = z.strictObject({
   swarm: swarm.prefault({}),
   buffer: buffer.prefault({}),
   log: log.prefault({}),
+  cluster: cluster.prefault({}),
+  lines: lines.prefault({}),
   regions: regions.prefault({}),
   streams: streams.prefault({}),
 });
 
-/** The tables as they stand in the file, by name; `streams` and `regions` are tables of tables. */
+/** Tables whose keys are names that the operator gives to tables. */
+const NAMED: readonly PropertyKey[] = ["streams", "regions", "lines"];
+
+/** The tables as they stand in the file, by name. */
 export const sections = {
   udp,
   http,
@@ -338,6 +282,8 @@ export const sections = {
   swarm,
   buffer,
   log,
+  cluster,
+  lines: line,
   regions: region,
   streams: stream,
 } as const;
@@ -350,7 +296,7 @@ export function keyNote(path: readonly PropertyKey[]): KeyNote | undefined {
   const section = sections[String(path[0]) as keyof typeof sections];
   if (section === undefined) return undefined;
   const leaf = (section.shape as Record<string, z.ZodType>)[
-    String(path[path[0] === "streams" || path[0] === "regions" ? 2 : 1])
+    String(path[NAMED.includes(path[0] as PropertyKey) ? 2 : 1])
   ];
   return leaf?.meta() as KeyNote | undefined;
 }
