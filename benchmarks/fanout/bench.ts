@@ -1,6 +1,7 @@
 /**
  * `fanout`: what one core of an edge sends. The edge's production path from its send queues to the socket, ACKs taken
- * in and losses repeated, against the bare system calls with the same datagrams in the same run. CPU time of the
+ * in and losses repeated, against the bare system calls with the same datagrams in the same run, and against nginx with
+ * its RTMP module, which serves the same frames over TCP to enough readers to keep it busy. CPU time of the
  * sending process is what counts (user and system, garbage collection included), so neither the receivers nor other
  * programs on the machine are in it: Gbit/s per core is Gbit per CPU second.
  */
@@ -17,8 +18,10 @@ import {
   type Sample,
 } from "../lib/report.ts";
 import type { FanFigures } from "./edge.ts";
+import { nginxMissing, runNginx } from "./nginx.ts";
 
 const SUBJECTS = ["shoal", "bare", "shoal, sendMany", "bare, sendMany"];
+const NGINX = "nginx-rtmp";
 const GBPS_MIN = 6;
 const TO_BARE_MIN = 0.6;
 const SINK_SOCKETS = 16;
@@ -32,6 +35,7 @@ export const fanout: Bench = {
     bytes: { value: "4096", text: "bytes a frame" },
     seconds: { value: "4", text: "measured seconds of each run, after 1.5 s of warm-up" },
     loss: { value: "0.01", text: "share of packets the receivers take for lost" },
+    "nginx-readers": { value: "3000", text: "readers of nginx-rtmp; 0 leaves it out" },
     runs: { value: "3", text: "fresh processes of each subject" },
   },
   run: async (options) => runFanout(options),
@@ -42,15 +46,25 @@ export async function runFanout(options: BenchValues): Promise<Report> {
   const sizes = names.map((name) => String(options.number(name, 0.1)));
   const [receivers, loss] = [options.number("receivers", 1), options.number("loss")];
   const runs = options.number("runs", 1);
-  const done = await interleave(SUBJECTS, runs, (subject) =>
-    runOne(subject, sizes, receivers, loss),
-  );
+  const readers = options.number("nginx-readers");
+  const missing = readers === 0 ? undefined : nginxMissing();
+  const hasNginx = readers > 0 && missing === undefined;
+  const done = await interleave(hasNginx ? [...SUBJECTS, NGINX] : SUBJECTS, runs, (subject) => {
+    if (subject !== NGINX) return runOne(subject, sizes, receivers, loss);
+    const [, fps = 0, frameBytes = 0, seconds = 0] = sizes.map(Number);
+    return runNginx({ readers, fps, frameBytes, seconds });
+  });
   const of = `${sizes[0]} × ${sizes[2]} B × ${sizes[1]}/s, ${loss * 100} % loss`;
-  const samples = done.flatMap(({ subject, value }) => samplesOf(subject, of, receivers, value));
-  const results = mediansOf(samples);
-  const skipped = done.some(({ subject, value }) => subject === "shoal" && value.sendsBy === "many")
+  const samples = done.flatMap(({ subject, value }) =>
+    samplesOf(subject, of, subject === NGINX ? readers : receivers, value),
+  );
+  const results = mediansOf(samples.filter(({ value }) => !Number.isNaN(value)));
+  const skipped: string[] = done.some(
+    ({ subject, value }) => subject === "shoal" && value.sendsBy === "many",
+  )
     ? ["sendmmsg with UDP_SEGMENT: not here, everything went by sendMany"]
     : [];
+  if (missing !== undefined) skipped.push(missing);
   return {
     name: "fanout",
     commit: commitName(),
@@ -61,6 +75,7 @@ export async function runFanout(options: BenchValues): Promise<Report> {
       ...ratiosOf(results, "shoal", "bare"),
       ...ratiosOf(results, "shoal, sendMany", "bare, sendMany"),
       ...ratiosOf(results, "shoal", "shoal, sendMany"),
+      ...ratiosOf(results, "shoal", NGINX),
     ].filter(({ metric }) => metric === "rate" || metric === "packets"),
     workHash: sizes.join("-"),
     checks: checksOf(results, of),
@@ -125,7 +140,14 @@ function checksOf(results: readonly Result[], of: string): Check[] {
     results.find((each) => each.subject === subject && each.metric === metric)?.value ?? Number.NaN;
   const rate = figure("shoal", "rate");
   const share = rate / figure("bare", "rate");
+  const nginx = figure(NGINX, "rate");
+  const beside = {
+    name: `${of}: ahead of nginx-rtmp per core`,
+    ok: rate > nginx,
+    detail: `${rate.toFixed(2)} Gbit/s, nginx-rtmp ${nginx.toFixed(2)}`,
+  };
   return [
+    ...(Number.isNaN(nginx) ? [] : [beside]),
     {
       name: `${of}: at least ${GBPS_MIN} Gbit/s per core`,
       ok: rate >= GBPS_MIN,

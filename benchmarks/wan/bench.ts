@@ -19,7 +19,14 @@ import { CELLS, type Cell, cellsNamed } from "./cells.ts";
 import { WanNetwork } from "./emulator/network.ts";
 import { caseName, limitResults, oracleResults, resultsOf } from "./figures.ts";
 import { type Lane, openLanes, type RunFigures, type RunOrder, runOnce } from "./run.ts";
-import { isTold, missingFor, REQUIRED, SUBJECTS, type Subject } from "./subjects.ts";
+import {
+  isTold,
+  missingFor,
+  missingForWire,
+  REQUIRED,
+  SUBJECTS,
+  type Subject,
+} from "./subjects.ts";
 
 /** An emulator later than this has spoilt a run, ms. */
 const LATE_MS_MAX = 10;
@@ -48,9 +55,13 @@ export async function runWan(options: BenchValues): Promise<Report> {
   const skipped: string[] = [];
   const subjects = wantedSubjects(options, skipped);
   const cells = wantedCells(options);
+  const lacking = cells.some(({ isWire }) => isWire) ? missingForWire() : undefined;
+  if (lacking !== undefined) skipped.push(lacking);
   const seeds = options.number("seeds", 1);
   const seconds = options.number("seconds", 1);
-  const orders = ordersOf(cells, subjects, seeds, seconds);
+  const orders = ordersOf(cells, subjects, seeds, seconds).filter(
+    ({ cell, subject }) => !(cell.isWire && subject === "srt" && lacking !== undefined),
+  );
   const book = new RunBook(orders.length);
   const lanes = Math.min(LANES_MAX, options.number("lanes", 1), orders.length);
   const network = await WanNetwork.open();

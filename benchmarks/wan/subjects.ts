@@ -2,8 +2,9 @@
  * Who is compared, and the programs each consists of at either end of a link. SRT and RIST come as their own tools
  * between a feeder and a sink on loopback; Shoal and TCP are one program at each end.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { compileC } from "../lib/compile-c.ts";
+import { compileC, hasCompiler } from "../lib/compile-c.ts";
 import type { StreamSpec } from "./ends/pace.ts";
 
 export const SUBJECTS = ["shoal", "srt", "rist", "tcp-bbr", "tcp-cubic"] as const;
@@ -155,6 +156,12 @@ export function missingFor(subject: Subject): string | undefined {
     return `${subject}: not in this kernel (net.ipv4.tcp_available_congestion_control)`;
   }
   return undefined;
+}
+
+/** Of libsrt itself, which the CPU cell wants; undefined when nothing is missing. */
+export function missingForWire(): string | undefined {
+  if (existsSync("/usr/include/srt/srt.h") && hasCompiler()) return undefined;
+  return "srt in the CPU cell: no libsrt to compile with (apt-get install gcc libsrt-openssl-dev)";
 }
 
 function kernelHas(control: string): boolean {
