@@ -71,7 +71,7 @@ export class FanNode implements Node<never>, SessionHost {
   }
 
   get resent(): number {
-    return this.#sessions.reduce((sum, { counters }) => sum + counters.packetsResent, 0);
+    return this.#sessions.reduce((sum, { packetsResent }) => sum + packetsResent, 0);
   }
 
   handleInput(now: Ms, input: Input): void {

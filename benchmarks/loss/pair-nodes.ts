@@ -143,12 +143,12 @@ export class PairSender extends PairNode {
 
   /** Sent so far: packets with first sendings, and with repairs. */
   get resent(): number {
-    return this.session.counters.packetsResent;
+    return this.session.packetsResent;
   }
 
   /** Repairs of packets that had arrived. */
   get spurious(): number {
-    return this.session.counters.spurious;
+    return this.session.packetsSpurious;
   }
 }
 

@@ -5,7 +5,7 @@ import { addressKey } from "../wire/address.ts";
 import type { LinkStats } from "./api.ts";
 
 export function linkStats(now: Ms, session: Session): LinkStats {
-  const { bytesIn, bytesOut, packetsLost, packetsResent } = session.counters;
+  const { bytesIn, bytesOut, packetsLost, packetsResent } = session;
   return {
     address: addressKey(session.address),
     agent: session.agent,

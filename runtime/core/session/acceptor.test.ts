@@ -21,7 +21,7 @@ describe("a handshake", () => {
     expect(pair.a.results.map(({ type }) => type)).toEqual(["open"]);
     expect([pair.a.session.agent, pair.b.session.agent]).toEqual(["bob", "alice"]);
     expect(pair.b.session.address.ip).toBe(ALICE.ip);
-    expect(pair.a.session.ids.localLo).toBe(pair.b.session.ids.remoteLo);
+    expect(pair.a.session.localLo).toBe(pair.b.session.remoteLo);
   });
 
   test("makes no state before a cookie has come back, and answers no more than it got", () => {

@@ -17,7 +17,7 @@ describe("what comes under a session's own connection id", () => {
       fc.property(fc.array(fc.tuple(types, bodies), { maxLength: 20 }), (packets) => {
         const pair = new Pair().open(100);
         pair.b.listen();
-        const { localHi, localLo } = pair.b.session.ids;
+        const { localHi, localLo } = pair.b.session;
         for (const [type, body] of packets) {
           const data = new Uint8Array(ID_BYTES + body.length);
           data.set(body, encodeIdHead(data, 0, type, localHi, localLo));
@@ -56,7 +56,7 @@ describe("what comes under a session's own connection id", () => {
 
   test("an ACK of what was never sent costs the session, with a reason", () => {
     const pair = new Pair().open(200);
-    const { localHi, localLo } = pair.b.session.ids;
+    const { localHi, localLo } = pair.b.session;
     const data = new Uint8Array(ID_BYTES + 15);
     const at = encodeIdHead(data, 0, PacketType.ACK, localHi, localLo);
     new DataView(data.buffer).setUint32(at, 12_345);
@@ -71,7 +71,7 @@ test("connection ids are not given twice", () => {
   const pair = new Pair();
   for (let i = 0; i < 50; i++) pair.open(60);
   expect(pair.b.context.sessionCount).toBe(50);
-  const lows = [...pair.b.context.sessions()].map(({ ids }) => ids.localLo);
+  const lows = [...pair.b.context.sessions()].map(({ localLo }) => localLo);
   expect(new Set(lows).size).toBe(50);
 });
 

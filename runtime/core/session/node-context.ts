@@ -90,7 +90,7 @@ export class NodeContext {
   /** Ends a session's life here, without a word to anybody. */
   forget(session: Session): void {
     if (!session.isOpen) return;
-    this.#sessions.delete(session.ids.localLo);
+    this.#sessions.delete(session.localLo);
     this.timers.remove(session);
     session.release();
   }
@@ -124,7 +124,7 @@ export class NodeContext {
 
   #find(data: Uint8Array): Session | undefined {
     const session = this.#sessions.get(cidLo(data));
-    return session !== undefined && session.ids.localHi === cidHi(data) ? session : undefined;
+    return session !== undefined && session.localHi === cidHi(data) ? session : undefined;
   }
 
   /** Runs every session's due timers. */
@@ -154,13 +154,14 @@ export class NodeContext {
   /** Passes on what `ackParse` or `lossCheck` (returning `count`) has settled. */
   settle(now: Ms, session: Session, count: number): void {
     if (count < 0) throw new ProtocolViolation("malformed", "ACK");
+    session.noteFlight();
     const hot = this.hot;
     const acked = hot.out[Settled.acked] ?? 0;
     const lost = hot.out[Settled.lost] ?? 0;
     const bytesAcked = hot.out[Settled.bytesAcked] ?? 0;
     const bytesLost = hot.out[Settled.bytesLost] ?? 0;
-    session.counters.packetsLost += lost;
-    session.counters.spurious += hot.out[Settled.spurious] ?? 0;
+    session.packetsLost += lost;
+    session.packetsSpurious += hot.out[Settled.spurious] ?? 0;
     const isSample = hot.out[Settled.largestIsNew] === 1;
     session.hasRttSample ||= isSample;
     if (isSample) session.pongRttMs = Number.POSITIVE_INFINITY;

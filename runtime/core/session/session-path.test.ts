@@ -12,14 +12,14 @@ const VICTIM: Address = { family: 4, ip: "192.0.2.1", port: 53 };
 
 /** A PING to Bob's session, as Alice would write it. */
 function ping(pair: Pair): Uint8Array {
-  const { localHi, localLo } = pair.b.session.ids;
+  const { localHi, localLo } = pair.b.session;
   const data = new Uint8Array(64);
   const head = encodeIdHead(data, 0, PacketType.PING, localHi, localLo);
   return data.slice(0, encodePing(data, head, 1, 2));
 }
 
 function response(pair: Pair, token: Uint8Array): Uint8Array {
-  const { localHi, localLo } = pair.b.session.ids;
+  const { localHi, localLo } = pair.b.session;
   const data = new Uint8Array(64);
   const head = encodeIdHead(data, 0, PacketType.RESPONSE, localHi, localLo);
   return data.slice(0, encodeChallenge(data, head, token));

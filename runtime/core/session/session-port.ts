@@ -64,12 +64,12 @@ export class SessionPort implements SendPort {
     const kind = PacketKind.fragment;
     const packet = this.#hot.packetSent(session.handle, now, kind, attempt, stream, number, size);
     if (packet < 0) return -1;
-    if (attempt > 0) session.counters.packetsResent++;
+    if (attempt > 0) session.packetsResent++;
     encodeDataHead(
       this.#hot.bytes,
       outbox.reserve(HEAD_BYTES),
-      session.ids.remoteHi,
-      session.ids.remoteLo,
+      session.remoteHi,
+      session.remoteLo,
       packet & 0xffff,
       stream,
       number,
@@ -106,9 +106,9 @@ export class SessionPort implements SendPort {
     const size = end - at;
     const packet = this.#hot.packetSent(session.handle, now, PacketKind.bundle, 0, 0, key, size);
     if (packet < 0) return -1;
-    for (const { attempt } of sent) if (attempt > 0) session.counters.packetsResent++;
+    for (const { attempt } of sent) if (attempt > 0) session.packetsResent++;
     this.#bundles.set(key, sent);
-    const { remoteHi, remoteLo } = session.ids;
+    const { remoteHi, remoteLo } = session;
     encodeNumberedHead(buf, at, PacketType.BUNDLE, remoteHi, remoteLo, packet & 0xffff);
     return session.commit(now, size, 0);
   }

@@ -114,7 +114,7 @@ describe("media", () => {
     expect(pair.sent.filter(({ bytes }) => bytes[0] === PacketType.DATA).length).toBeLessThan(24);
     expect(pair.b.fragments.toSorted((x, y) => x - y)).toEqual([...Array(24).keys()]);
     expect(pair.a.session.isSettled).toBe(true);
-    expect(pair.a.session.counters.packetsResent).toBeGreaterThan(0);
+    expect(pair.a.session.packetsResent).toBeGreaterThan(0);
   });
 });
 
@@ -164,7 +164,7 @@ describe("a session", () => {
 describe("packets from off the path", () => {
   test("with a wrong connection id change nothing, but for a count", () => {
     const pair = new Pair().open(500);
-    const { localHi, localLo } = pair.b.session.ids;
+    const { localHi, localLo } = pair.b.session;
     for (const [hi, lo] of [
       [localHi ^ 1, localLo],
       [localHi, localLo ^ 1],
@@ -178,7 +178,7 @@ describe("packets from off the path", () => {
     }
     expect(pair.b.context.datagramsRefused).toBe(48);
     expect(pair.b.closed).toEqual([]);
-    expect(pair.b.session.counters.bytesIn).toBe(
+    expect(pair.b.session.bytesIn).toBe(
       pair.sent
         .filter(({ from, bytes }) => from === "alice" && (bytes[0] ?? 0) >= 0x10)
         .reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -187,7 +187,7 @@ describe("packets from off the path", () => {
 
   test("a PING from elsewhere is answered at home only", () => {
     const pair = new Pair().open(500);
-    const { localHi, localLo } = pair.b.session.ids;
+    const { localHi, localLo } = pair.b.session;
     const data = new Uint8Array(64);
     const end = encodePing(data, encodeIdHead(data, 0, PacketType.PING, localHi, localLo), 1, 2);
     const before = pair.sent.length;

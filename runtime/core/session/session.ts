@@ -34,63 +34,36 @@ import { toClockUnits } from "../../wire/segment.ts";
 import { encodeMap, encodeReport, type ReportPacket } from "../../wire/swarm.ts";
 import { type HotPath, MAX_ACK_BYTES, Received, Status } from "../hot-path/hot-path.ts";
 import { SendQueue } from "../sending/send-queue.ts";
-import { ClockEstimate } from "../time/clock-estimate.ts";
-import type { HeapMember } from "../time/timer-heap.ts";
 import type { NodeContext } from "./node-context.ts";
-import { AckTiming } from "./session-ack.ts";
 import { SessionControl } from "./session-control.ts";
 import { AddressCheck, isSame, nextPingAt, UnwrappedClock } from "./session-path.ts";
 import { SessionPort } from "./session-port.ts";
+import { SessionState } from "./session-state.ts";
 import {
   type AckProfile,
   DEAD_MS,
   PacketKind,
   type SessionHost,
   type SessionIds,
-  type StreamSink,
-  type StreamSource,
 } from "./session-types.ts";
-import { StreamTable } from "./stream-table.ts";
 
 export * from "./session-types.ts";
 
-export class Session implements HeapMember {
-  heapIndex = -1;
-  heapDeadline = 0;
-  isDirty = false;
-
-  readonly ids: SessionIds;
-  address: Address;
-  /** What the other side calls itself. */
-  agent = "";
-  readonly since: Ms;
-  readonly handle: number;
-  readonly clock = new ClockEstimate();
-  readonly sinks = new StreamTable<StreamSink>();
-  readonly sources = new StreamTable<StreamSource>();
-  readonly counters = { bytesIn: 0, bytesOut: 0, packetsLost: 0, packetsResent: 0, spurious: 0 };
-  isOpen = true;
-  /** Made with the first message that comes or goes. */
-  control: SessionControl | undefined;
-  /** An ACK has given the hot path a round-trip time. */
-  hasRttSample = false;
-  /** Round trip of a PING answered after the last of those, ms; Infinity = none was. */
-  pongRttMs = Number.POSITIVE_INFINITY;
-
+export class Session extends SessionState {
   readonly #context: NodeContext;
   readonly #hot: HotPath;
-  readonly host: SessionHost;
-  readonly #ack: AckProfile;
   #port: SessionPort | undefined;
   #queue: SendQueue | undefined;
-  readonly #ackTiming: AckTiming;
   #lastSentAt: Ms;
   #lastReceivedAt: Ms;
   #pingAt: Ms;
   #pings = 0;
-  #streamIndex = 0;
   #check: AddressCheck | undefined;
   #remoteClock: UnwrappedClock | undefined;
+  /** What the hot path says of losses by time; NaN = to be asked anew. */
+  #lossAt = Number.NaN;
+  /** Control is unsent or unacknowledged. */
+  #isControlBusy = false;
 
   /** `handle` is an open session of the hot path, owned from now on. See `NodeContext.open`. */
   constructor(
@@ -102,24 +75,12 @@ export class Session implements HeapMember {
     now: Ms,
     ack: AckProfile,
   ) {
+    super(handle, host, ids, address, now, ack);
     this.#context = context;
     this.#hot = context.hot;
-    this.host = host;
-    this.ids = ids;
-    this.address = address;
-    this.since = now;
-    this.#ack = ack;
-    this.#ackTiming = new AckTiming(ack);
     this.#lastSentAt = now;
     this.#lastReceivedAt = now;
     this.#pingAt = now;
-    this.handle = handle;
-  }
-
-  /** The next free index for a stream we send on this session, 1..65535. */
-  nextStreamIndex(): number {
-    this.#streamIndex = (this.#streamIndex % 0xffff) + 1;
-    return this.#streamIndex;
   }
 
   /** Media out; made on first use. */
@@ -158,7 +119,7 @@ export class Session implements HeapMember {
   /** Sends a control message, reliably and in order. A receiver that takes none in closes the session. */
   sendControl(now: Ms, message: ControlMessage): void {
     if (!this.isOpen) return;
-    if (this.#controlStream().write(message)) this.control?.flush(now);
+    if (this.#controlStream().write(message)) this.#flushControl(now);
     else this.fail(now, CloseCode.overloaded, "control stream not taken in");
   }
 
@@ -229,13 +190,17 @@ export class Session implements HeapMember {
 
   /** When this session wants `handleTimeout`. */
   nextTimeout(): Ms {
-    const lossAt = this.#hot.lossDeadline(this.handle);
-    const { keepaliveMs } = this.#ack;
+    if (Number.isNaN(this.#lossAt)) this.#lossAt = this.#hot.lossDeadline(this.handle);
+    const { keepaliveMs } = this.ackProfile;
     const aliveAt = Math.min(this.#lastSentAt + keepaliveMs, this.#lastReceivedAt + DEAD_MS);
-    const at = Math.min(this.#ackTiming.dueAt, lossAt, aliveAt, this.#pingAt);
-    const { control } = this;
-    if (control === undefined || control.isSettled) return ms(at);
-    return ms(Math.min(at, control.resendAt(this.srttMs())));
+    const at = Math.min(this.ackDueAt, this.#lossAt, aliveAt, this.#pingAt);
+    const control = this.#isControlBusy ? this.control : undefined;
+    return ms(control === undefined ? at : Math.min(at, control.resendAt(this.srttMs())));
+  }
+
+  /** Packets of ours were numbered or settled: losses by time are due at another time. */
+  noteFlight(): void {
+    this.#lossAt = Number.NaN;
   }
 
   handleTimeout(now: Ms): void {
@@ -245,16 +210,18 @@ export class Session implements HeapMember {
     }
     if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
     if (!this.isOpen) return;
-    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
-    if (now >= this.#pingAt || now >= this.#lastSentAt + this.#ack.keepaliveMs) this.ping(now);
-    this.control?.handleTimeout(now, this.srttMs());
+    if (now >= this.ackDueAt) this.flushAck(now);
+    const { keepaliveMs } = this.ackProfile;
+    if (now >= this.#pingAt || now >= this.#lastSentAt + keepaliveMs) this.ping(now);
+    if (this.#isControlBusy) this.control?.handleTimeout(now, this.srttMs());
   }
 
   #checkLoss(now: Ms): void {
+    this.noteFlight();
     this.#context.settle(now, this, this.#hot.lossCheck(this.handle, now));
     if (!this.isOpen || !this.#hot.tailProbeDue(this.handle, now)) return;
     if (this.isReceiverRepaired) return; /* its ACKs are late by design: a probe asks in vain */
-    if (this.control?.hasUnsent === true) this.control.flush(now);
+    if (this.control?.hasUnsent === true) this.#flushControl(now);
     else this.#sendControlPacket(now, PacketKind.probe, 0, new Uint8Array(0));
   }
 
@@ -262,7 +229,7 @@ export class Session implements HeapMember {
     const isSettled = this.isReceiverRepaired && this.clock.ready;
     const sentAt = toClockUnits(now);
     const number = ++this.#pings;
-    const { pingMs } = this.#ack;
+    const { pingMs } = this.ackProfile;
     this.#pingAt = nextPingAt(now, this.since, isSettled ? Number.NaN : number, pingMs);
     this.sendUnnumbered(now, PacketType.PING, (buf, at) => encodePing(buf, at, number, sentAt));
   }
@@ -272,24 +239,19 @@ export class Session implements HeapMember {
   /** Something of this session's arrived from `from`: it is alive, and may have moved. */
   handleArrival(now: Ms, from: Address, bytes: number): void {
     this.#lastReceivedAt = now;
-    this.counters.bytesIn += bytes;
+    this.bytesIn += bytes;
     if (from !== this.address && !isSame(from, this.address)) this.#challengeAddress(now, from);
-  }
-
-  /** Pushed fragments lost on this session are asked for by their receiver. */
-  get isReceiverRepaired(): boolean {
-    return this.#ack.repairs === "receiver";
   }
 
   /** A numbered packet was taken: remembers to acknowledge it, soon when it carries control. */
   handleNumbered(now: Ms, number16: number, isControl = false): boolean {
     const result = this.#hot.packetReceived(this.handle, now, number16);
     if (result === Status.duplicate || result === Status.old) {
-      this.#ackTiming.handleOld(now);
+      this.noteOld(now);
       return false;
     }
     const pending = this.#hot.ackPending(this.handle);
-    this.#ackTiming.handleFresh(now, result === Received.gap, pending, isControl);
+    this.noteFresh(now, result === Received.gap, pending, isControl);
     return true;
   }
 
@@ -325,15 +287,21 @@ export class Session implements HeapMember {
   /* ---------------------------------------------------------------- sending */
 
   flushAck(now: Ms): void {
-    this.#ackTiming.handleSent(now);
+    this.noteAckSent(now);
     const body = (_buf: Uint8Array, at: number) => at + this.#hot.ackBuild(this.handle, now, at);
     this.sendUnnumbered(now, PacketType.ACK, body, ID_BYTES + MAX_ACK_BYTES);
   }
 
   /** Sends what the last input made due: called once at its end. */
   flush(now: Ms): void {
-    if (now >= this.#ackTiming.dueAt) this.flushAck(now);
-    this.control?.flush(now);
+    if (now >= this.ackDueAt) this.flushAck(now);
+    if (this.#isControlBusy) this.#flushControl(now);
+  }
+
+  #flushControl(now: Ms): void {
+    const control = this.control as SessionControl;
+    control.flush(now);
+    this.#isControlBusy = !control.isSettled;
   }
 
   /** `key` is the offset of the piece in the control stream. */
@@ -343,7 +311,7 @@ export class Session implements HeapMember {
     const number = this.#hot.packetSent(this.handle, now, kind, 0, 0, key, size);
     if (number < 0) return false;
     const at = this.#context.outbox.reserve(size);
-    const { remoteHi, remoteLo } = this.ids;
+    const { remoteHi, remoteLo } = this;
     const buf = this.#hot.bytes;
     buf.set(body, encodeControlHead(buf, at, remoteHi, remoteLo, number & 0xffff, key));
     this.commit(now, size, 0);
@@ -360,7 +328,7 @@ export class Session implements HeapMember {
   ): void {
     if (!this.isOpen || !this.#context.outbox.hasRoom(bytesMax)) return;
     const at = this.#context.outbox.reserve(bytesMax);
-    const { remoteHi, remoteLo } = this.ids;
+    const { remoteHi, remoteLo } = this;
     const buf = this.#hot.bytes;
     const end = body(buf, encodeIdHead(buf, at, type, remoteHi, remoteLo));
     this.commit(now, end - at, 0);
@@ -371,8 +339,9 @@ export class Session implements HeapMember {
   commit(now: Ms, headBytes: number, slot: number): number {
     this.#context.outbox.commit(this.address, headBytes, slot, this.#context.line);
     const bytes = headBytes + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
-    this.counters.bytesOut += bytes;
+    this.bytesOut += bytes;
     this.#lastSentAt = now;
+    this.noteFlight();
     this.#context.touch(this);
     return bytes;
   }

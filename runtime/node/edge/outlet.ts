@@ -342,9 +342,9 @@ export class Outlet {
 }
 
 function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session: Session): void {
-  totals.bytesOut += session.counters.bytesOut;
-  totals.packetsLost += session.counters.packetsLost;
-  totals.packetsResent += session.counters.packetsResent;
+  totals.bytesOut += session.bytesOut;
+  totals.packetsLost += session.packetsLost;
+  totals.packetsResent += session.packetsResent;
   totals.framesDropped += session.queue.segmentsDropped;
 }
 

@@ -26,7 +26,7 @@ export function peerFeeds(swarm: PeerSwarm, edge: Session | undefined): PeerFeed
 }
 
 function feedOf(session: Session, role: PeerFeed["role"], subStreams: number): PeerFeed {
-  const { bytesIn, bytesOut } = session.counters;
+  const { bytesIn, bytesOut } = session;
   const address = addressKey(session.address);
   return {
     role,
