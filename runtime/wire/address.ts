@@ -63,3 +63,15 @@ function addressOf(bytes: Uint8Array, port: number): Address {
   const plain = bytes.length === 16 ? (unmapIpv4(bytes) ?? bytes) : bytes;
   return { family: plain.length === 4 ? 4 : 6, ip: formatIp(plain), port };
 }
+
+/** An address as a byte string of its own, as messages carry it. */
+export function addressBytes(address: Address): Uint8Array {
+  const buf = new Uint8Array(ADDRESS_BYTES_MAX);
+  return buf.subarray(0, encodeAddress(buf, 0, address));
+}
+
+/** The address that fills such a byte string, if it is one. */
+export function addressFromBytes(value: unknown): Address | undefined {
+  if (!(value instanceof Uint8Array)) return undefined;
+  return encodedAddressBytes(value, 0) === value.length ? decodeAddress(value, 0) : undefined;
+}

@@ -2,9 +2,9 @@
  * What an edge of a cluster tells its publishers and viewers of the other edges (docs/WIRE.md §6); decoded as
  * control.ts decodes.
  */
-import type { Address } from "./address.ts";
+import { type Address, addressBytes, addressFromBytes } from "./address.ts";
 import type { Fields } from "./cbor.ts";
-import { addressBytes, addressOf, listOf } from "./control-swarm.ts";
+import { listOf } from "./control-swarm.ts";
 
 /** Edges that one message may name. */
 export const EDGES_LIST_MAX = 8;
@@ -24,11 +24,11 @@ export const clusterDecoders: Readonly<
   Record<ClusterMessage["t"], (fields: Fields) => ClusterMessage | undefined>
 > = {
   edges(fields) {
-    const list = listOf(fields["list"], EDGES_LIST_MAX, addressOf);
+    const list = listOf(fields["list"], EDGES_LIST_MAX, addressFromBytes);
     return list === undefined ? undefined : { t: "edges", list };
   },
   move(fields) {
-    const list = listOf(fields["list"], EDGES_LIST_MAX, addressOf);
+    const list = listOf(fields["list"], EDGES_LIST_MAX, addressFromBytes);
     return list === undefined || list.length === 0 ? undefined : { t: "move", list };
   },
 };

@@ -1,5 +1,5 @@
 /** The swarm's control messages (docs/WIRE.md §8), between an edge and its viewers; decoded as control.ts decodes. */
-import { type Address, decodeAddress, encodeAddress, encodedAddressBytes } from "./address.ts";
+import { type Address, addressBytes, addressFromBytes as addressOf } from "./address.ts";
 import { bytesField, type Fields, integerField } from "./cbor.ts";
 import {
   decodePeerRef,
@@ -147,18 +147,6 @@ function parentOf(value: unknown): ParentEntry | undefined {
 
 function peerOf(value: unknown): PeerRef | undefined {
   return value instanceof Uint8Array ? decodePeerRef(value) : undefined;
-}
-
-export function addressOf(value: unknown): Address | undefined {
-  if (!(value instanceof Uint8Array) || encodedAddressBytes(value, 0) !== value.length) {
-    return undefined;
-  }
-  return decodeAddress(value, 0);
-}
-
-export function addressBytes(address: Address): Uint8Array {
-  const buf = new Uint8Array(19);
-  return buf.subarray(0, encodeAddress(buf, 0, address));
 }
 
 export function listOf<T>(

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import { ProtocolViolation } from "../base/errors.ts";
 import { decodeFields, encodeFields, type Fields, integerField, textField } from "./cbor.ts";
 import { type ClusterMessage, clusterDecoders, clusterFields } from "./control-cluster.ts";
+import { type MeshMessage, meshDecoders } from "./control-mesh.ts";
 import { SUB_STREAMS_MAX, type SwarmMessage, swarmDecoders, swarmFields } from "./control-swarm.ts";
 import { putU16 } from "./packet.ts";
 import { STREAM_NAME_CHARACTERS_MAX, type StreamInfo, streamInfoOf } from "./stream-info.ts";
@@ -47,7 +48,8 @@ export type ControlMessage =
   /** Edge → publisher: something its owner should know. */
   | { readonly t: "warn"; readonly code: string; readonly text: string }
   | ClusterMessage
-  | SwarmMessage;
+  | SwarmMessage
+  | MeshMessage;
 
 /** Length and message, ready for the control stream. */
 export function encodeControl(message: ControlMessage): Uint8Array {
@@ -84,6 +86,7 @@ type FieldsDecoder = (fields: Fields) => ControlMessage | undefined;
 const decoders: Readonly<Record<ControlMessage["t"], FieldsDecoder>> = {
   ...swarmDecoders,
   ...clusterDecoders,
+  ...meshDecoders,
   stream(fields) {
     const info = streamInfoOf(fields);
     return info === undefined ? undefined : { t: "stream", ...info };

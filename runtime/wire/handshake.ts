@@ -6,6 +6,8 @@ import { assert } from "../base/assert.ts";
 import {
   ADDRESS_BYTES_MAX,
   type Address,
+  addressBytes,
+  addressFromBytes,
   decodeAddress,
   encodeAddress,
   encodedAddressBytes,
@@ -22,6 +24,7 @@ import {
 import { CloseCode, closeCodeFromWire } from "./close-code.ts";
 import { SUB_STREAMS_MAX } from "./control-swarm.ts";
 import { PROOF_BYTES } from "./cookie.ts";
+import { MESH_NAME_CHARACTERS_MAX, type MeshClaim } from "./mesh-proof.ts";
 import { type ConnectionId, MAX_DATAGRAM, PacketType, putU16, putU32, u16, u32 } from "./packet.ts";
 import { STREAM_NAME_CHARACTERS_MAX, type StreamInfo, streamInfoOf } from "./stream-info.ts";
 import { printable, printableText, utf8Within } from "./text.ts";
@@ -132,8 +135,10 @@ export interface ConnectParams {
   readonly from?: number | undefined;
   /** How many edges in a row have sent it on, 1..255; absent = none. */
   readonly moved?: number | undefined;
-  /** A publisher's, 32 B: cookie.ts `proofOf`. */
+  /** A publisher's, 32 B: cookie.ts `proofOf`; an edge's: mesh-proof.ts. */
   readonly proof?: Uint8Array | undefined;
+  /** An edge's. */
+  readonly claim?: MeshClaim | undefined;
 }
 
 export interface ConnectPacket extends CookiePacket {
@@ -147,7 +152,7 @@ export interface ConnectPacket extends CookiePacket {
  * +------+----------------------+---------+-------+---------+-----------
  */
 export function encodeConnect(packet: ConnectPacket): Uint8Array {
-  const params = encodeFields({ ...packet.params });
+  const params = encodeFields(connectFields(packet.params));
   assert(params.length <= CONNECT_PARAMS_BYTES_MAX, "CONNECT parameters too long");
   const bytes = new Uint8Array(12 + packet.cookie.length + params.length);
   bytes.set(params, putCookie(bytes, PacketType.CONNECT, packet));
@@ -164,6 +169,30 @@ export function decodeConnect(data: Uint8Array): ConnectPacket | undefined {
   return params === undefined ? undefined : { ...packet, params };
 }
 
+/** The claim as a map of its own, its address as bytes. */
+function connectFields(params: ConnectParams): Fields {
+  const { claim } = params;
+  if (claim === undefined) return { ...params };
+  return { ...params, claim: { ...claim, at: addressBytes(claim.at) } };
+}
+
+function claimOf(fields: Fields): MeshClaim | undefined {
+  const map = mapField(fields, "claim");
+  if (map === undefined) return undefined;
+  const edge = nameOf(map, "edge");
+  const line = nameOf(map, "line");
+  const to = nameOf(map, "to");
+  const at = addressFromBytes(map["at"]);
+  if (edge === undefined || line === undefined) return undefined;
+  return to === undefined || at === undefined ? undefined : { edge, line, to, at };
+}
+
+/** A name without control characters, so that names joined by NUL stay apart. */
+function nameOf(fields: Fields, field: string): string | undefined {
+  const name = textField(fields, field, MESH_NAME_CHARACTERS_MAX);
+  return name === undefined || name === "" || printable(name) !== name ? undefined : name;
+}
+
 function connectParamsOf(fields: Fields): ConnectParams | undefined {
   const role = ROLES.find((known) => known === fields["role"]);
   const stream = textField(fields, "stream", STREAM_NAME_CHARACTERS_MAX);
@@ -178,6 +207,7 @@ function connectParamsOf(fields: Fields): ConnectParams | undefined {
     k: integerField(fields, "k", 1, SUB_STREAMS_MAX),
     from: integerField(fields, "from", 0, U32_MAX),
     moved: integerField(fields, "moved", 1, 255),
+    claim: claimOf(fields),
   };
   for (const [name, value] of Object.entries(optional)) {
     if (value === undefined && fields[name] !== undefined) return undefined;
@@ -193,6 +223,8 @@ export interface AcceptParams {
   readonly node: Uint8Array;
   /** The stream that is about to be sent, when the responder knows it already. */
   readonly stream?: StreamInfo | undefined;
+  /** An edge's to an edge, 32 B: mesh-proof.ts. */
+  readonly proof?: Uint8Array | undefined;
 }
 
 export interface AcceptPacket {
@@ -221,7 +253,9 @@ export function decodeAccept(data: Uint8Array): AcceptPacket | undefined {
   const map = mapField(fields, "stream");
   const stream = map === undefined ? undefined : streamInfoOf(map);
   if (stream === undefined && fields["stream"] !== undefined) return undefined;
-  const params = { agent: printable(agent), node, stream };
+  const proof = bytesField(fields, "proof", PROOF_BYTES);
+  if (proof === undefined && fields["proof"] !== undefined) return undefined;
+  const params = { agent: printable(agent), node, stream, proof };
   return { cid: cidAt(data, 1), own: cidAt(data, 9), params };
 }
 

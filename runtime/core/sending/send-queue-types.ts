@@ -76,6 +76,17 @@ export interface SendPort {
   sendGone(now: Ms, stream: number, first: number, count: number): void;
 }
 
+/**
+ * Who hears what became of a queue's fragments, in place of the queue itself repairing them: between edges a loss is
+ * repaired on another path.
+ */
+export interface Settler {
+  handleAcked(stream: number, number: number): void;
+  handleLost(now: Ms, stream: number, number: number): void;
+  /** Waited too long, or no longer held: not sent. */
+  handleDropped(now: Ms, stream: number, first: number, count: number): void;
+}
+
 /** What one parsed ACK says to the rate controllers. */
 export interface AckSample {
   /** UDP payload bytes newly acknowledged, and newly declared lost. */

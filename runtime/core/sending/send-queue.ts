@@ -18,6 +18,7 @@ import {
   SendClass,
   type SendItem,
   type SendPort,
+  type Settler,
 } from "./send-queue-types.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -49,6 +50,9 @@ export class SendQueue {
   isThin = false;
   /** See `Backlog.takesParts`. */
   takesParts = false;
+
+  /** Repairs instead of this queue, when there is one. */
+  settler: Settler | undefined;
 
   readonly port: SendPort;
   readonly #uplink: Uplink;
@@ -138,6 +142,7 @@ export class SendQueue {
 
   /** A packet with this fragment was acknowledged, perhaps late, after it was declared lost. */
   handleAcked(stream: number, number: number): void {
+    if (this.settler !== undefined) return this.settler.handleAcked(stream, number);
     const repairs = this.#repairs;
     if (repairs === undefined || repairs.isEmpty) return;
     const repair = repairs.find(stream, number);
@@ -148,6 +153,7 @@ export class SendQueue {
   handleLost(now: Ms, stream: number, number: number, attempt: number, bytes: number): void {
     const backlog = this.#backlog;
     if (backlog === undefined || this.isClosed) return;
+    if (this.settler !== undefined) return this.settler.handleLost(now, stream, number);
     this.#repairs ??= new Repairs();
     let repair = this.#repairs.find(stream, number);
     if (repair === undefined) {

@@ -114,6 +114,8 @@ export class SessionPort implements SendPort {
   }
 
   sendGone(now: Ms, stream: number, first: number, count: number): void {
+    const { settler } = this.#session.queue;
+    if (settler !== undefined) return settler.handleDropped(now, stream, first, count);
     const ranges = [{ first, count }];
     this.#session.sendAnswer(now, { stream, code: AnswerCode.gone, retryMs: 0, ranges });
   }

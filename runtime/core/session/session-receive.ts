@@ -185,6 +185,7 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
       if (sentAt > now || now - sentAt > PONG_AGE_MS) return true;
       session.clock.addSample(ms(sentAt), pong.received, pong.sent, now);
       session.pongRttMs = now - sentAt;
+      session.host.handlePong?.(now, session, pong.number, now - sentAt);
       return true;
     }
     case PacketType.CHALLENGE: {

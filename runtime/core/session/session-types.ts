@@ -47,6 +47,9 @@ export const ACK_PEER: AckProfile = {
   repairs: "receiver",
 };
 
+/** Between edges, where the mesh pings by itself (mesh-link.ts). */
+export const ACK_EDGE: AckProfile = { ...ACK_FAST, delayMs: 5 };
+
 /** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
 export const ACK_REPEAT_FOR_MS = 1000;
 export const ACK_REPEATS = 1;
@@ -65,6 +68,8 @@ export interface SessionHost {
   handleAnswer(now: Ms, session: Session, answer: AnswerPacket): void;
   handleMap(now: Ms, session: Session, map: MapPacket): void;
   handleReport(now: Ms, session: Session, report: ReportPacket): void;
+  /** A PING sent by `sendPing` was answered after `rttMs`. */
+  handlePong?(now: Ms, session: Session, number: number, rttMs: number): void;
   /** The session is over: by the other side's CLOSE, its silence, or its fault. Not called for our own `close`. */
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void;
 }

@@ -1,0 +1,85 @@
+/**
+ * The link table the router reads, put together: links from here as they are measured at this moment, links of others
+ * as they last reported them.
+ */
+import type { Ms } from "../../base/time.ts";
+import type { EdgeFacts, EdgeLinks, LineFacts, LinkReport } from "./mesh-api.ts";
+import type { MeshLinks } from "./mesh-links.ts";
+import { lineKey, pairKey, type RouteLine, type RouteLink, type RouteTable } from "./route-paths.ts";
+
+/** An edge filled to this share relays nothing. */
+const RELAY_LOAD_MAX = 0.9;
+
+export class MeshTable {
+  readonly #edgeId: string;
+  readonly #lines: readonly LineFacts[];
+  readonly #others = new Map<string, readonly RouteLink[]>();
+  readonly #usedOthers = new Map<string, number>();
+
+  constructor(edgeId: string, lines: readonly LineFacts[]) {
+    this.#edgeId = edgeId;
+    this.#lines = lines;
+  }
+
+  /** What the others report; this edge's own report, should it be among them, is older than what it knows. */
+  setReports(table: readonly EdgeLinks[]): void {
+    this.#others.clear();
+    this.#usedOthers.clear();
+    for (const { edgeId, links } of table) {
+      if (edgeId === this.#edgeId) continue;
+      this.#file(this.#others, this.#usedOthers, edgeId, links);
+    }
+  }
+
+  #file(
+    into: Map<string, readonly RouteLink[]>,
+    used: Map<string, number>,
+    from: string,
+    links: readonly LinkReport[],
+  ): void {
+    for (const link of links) {
+      const { fromLineId, toEdgeId, toLineId, rttMs, jitterMs, loss, usableKbps, usedKbps } = link;
+      const line = lineKey(from, fromLineId);
+      used.set(line, (used.get(line) ?? 0) + usedKbps);
+      if (!link.isUp) continue;
+      const key = pairKey(from, toEdgeId);
+      const routeLink: RouteLink = {
+        from,
+        fromLine: fromLineId,
+        to: toEdgeId,
+        toLine: toLineId,
+        rttMs,
+        jitterMs,
+        loss,
+        usableKbps,
+        usedKbps,
+      };
+      into.set(key, [...(into.get(key) ?? []), routeLink]);
+    }
+  }
+
+  /** As it is now. */
+  read(now: Ms, links: MeshLinks): RouteTable {
+    const table = new Map(this.#others);
+    const used = new Map(this.#usedOthers);
+    this.#file(table, used, this.#edgeId, links.report(now));
+    const lines = new Map<string, RouteLine>();
+    const edges: EdgeFacts[] = [...links.edges()];
+    edges.push({ edgeId: this.#edgeId, lines: this.#lines, load: 1 });
+    let costMin = Number.POSITIVE_INFINITY;
+    for (const edge of edges) {
+      for (const { lineId, costWeight, capacityMbps, commitMbps } of edge.lines) {
+        const key = lineKey(edge.edgeId, lineId);
+        costMin = Math.min(costMin, costWeight);
+        lines.set(key, {
+          costWeight,
+          capacityKbps: capacityMbps * 1000,
+          commitKbps: commitMbps * 1000,
+          usedKbps: used.get(key) ?? 0,
+        });
+      }
+    }
+    const relays = edges.filter(({ load }) => load < RELAY_LOAD_MAX).map(({ edgeId }) => edgeId);
+    return { links: table, lines, relays, costMin };
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * One way a stream leaves towards an edge: a session, to that edge or to a relay, and the stream's index there. It keeps
+ * the order in which its fragments went, so that the one that should have been acknowledged first stands at the front.
+ */
+import { type Ms, ms, NEVER } from "../../base/time.ts";
+import { type QueuedSegment, SendClass } from "../../core/sending/send-queue.ts";
+import type { Session } from "../../core/session/session.ts";
+import type { MeshLink } from "./mesh-link.ts";
+import type { Path } from "./route-paths.ts";
+
+/** A fragment on its way to an edge, over one leg or several. */
+export interface Flight {
+  readonly number: number;
+  readonly index: number;
+  readonly total: number;
+  readonly flags: number;
+  readonly bytes: number;
+  /** When it was here. */
+  readonly bornAt: Ms;
+  /** Not worth sending after this. */
+  readonly deadline: Ms;
+  readonly sendClass: QueuedSegment["sendClass"];
+  /** Copies sent and neither acknowledged nor lost. */
+  out: number;
+  sentAt: Ms;
+  /** The leg of the last copy. */
+  leg: Leg | undefined;
+  rounds: number;
+}
+
+/** Fragments remembered as sent on one leg; older ones are settled, or past their time. */
+const SENT_MAX = 8192;
+/** Late ones in a row: the leg is avoided until something is acknowledged. */
+const LATE_MAX = 1;
+
+export class Leg {
+  readonly path: Path;
+  readonly link: MeshLink;
+  readonly session: Session;
+  /** Of the stream in that session. */
+  readonly index: number;
+  /** Carries the stream, rather than standing by. */
+  isActive = false;
+  #sent: { flight: Flight; at: Ms }[] = [];
+  #head = 0;
+  #late = 0;
+
+  constructor(path: Path, link: MeshLink, session: Session, index: number) {
+    this.path = path;
+    this.link = link;
+    this.session = session;
+    this.index = index;
+  }
+
+  get isUsable(): boolean {
+    return this.link.isUp && this.link.session === this.session;
+  }
+
+  /** Something was not acknowledged in time, and nothing has been since. */
+  get isSuspect(): boolean {
+    return this.#late >= LATE_MAX;
+  }
+
+  /** When a fragment handed over now would be there. */
+  expectedMs(): number {
+    const rest = this.path.links[1];
+    const onwards = rest === undefined ? 0 : rest.rttMs / 2 + rest.jitterMs;
+    return this.link.expectedMs() + onwards;
+  }
+
+  send(now: Ms, flight: Flight): void {
+    const { queue } = this.session;
+    queue.takesParts = true;
+    flight.out++;
+    flight.sentAt = now;
+    flight.leg = this;
+    this.#sent.push({ flight, at: now });
+    if (this.#sent.length - this.#head > SENT_MAX) this.#head++;
+    const { number, index, total, flags, bytes, deadline, sendClass } = flight;
+    queue.enqueueFragment(now, this.index, number, index, total, flags, bytes, deadline, sendClass);
+  }
+
+  handleAcked(): void {
+    this.#late = 0;
+    this.link.meter.settled(false);
+  }
+
+  handleLost(): void {
+    this.link.meter.settled(true);
+  }
+
+  /** When the front fragment is late. */
+  nextLateAt(isSettled: (flight: Flight) => boolean): Ms {
+    for (;;) {
+      const front = this.#sent[this.#head];
+      if (front === undefined) return NEVER;
+      if (isSettled(front.flight)) this.#shift();
+      else return ms(front.at + this.link.lateMs + this.#burstMs());
+    }
+  }
+
+  /** The front fragment, taken off, when it is late. */
+  takeLate(now: Ms, isSettled: (flight: Flight) => boolean): Flight | undefined {
+    if (this.nextLateAt(isSettled) > now) return undefined;
+    const front = this.#sent[this.#head] as { flight: Flight; at: Ms };
+    this.#shift();
+    this.#late++;
+    this.link.handleSilence(now, front.at);
+    return front.flight;
+  }
+
+  /** A queue in front of us holds acknowledgements up. */
+  #burstMs(): number {
+    const { queue } = this.session;
+    return queue.queuedBytes === 0 ? 0 : (queue.queuedBytes * 8) / this.link.usableKbps();
+  }
+
+  #shift(): void {
+    this.#head++;
+    if (this.#head < 64 || this.#head * 2 < this.#sent.length) return;
+    this.#sent = this.#sent.slice(this.#head);
+    this.#head = 0;
+  }
+}
+
+export { SendClass };
