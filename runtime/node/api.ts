@@ -7,6 +7,7 @@ import type { Scorer, ScorerKind } from "../score/scorer.ts";
 import type { Address } from "../wire/address.ts";
 import type { MediaFrame } from "../wire/frame.ts";
 import type { ClusterHooks } from "./cluster-api.ts";
+import type { MeshEvent, MeshOptions } from "./mesh/mesh-api.ts";
 import type { Node } from "./node.ts";
 import type { SwarmParams } from "./swarm-params.ts";
 
@@ -104,9 +105,12 @@ export interface EdgeOptions {
   readonly swarm?: SwarmParams;
   /** The other edges' part in who gets in; absent at an edge by itself. */
   readonly cluster?: ClusterHooks;
+  /** One of several edges: its lines, and how it is known to the others. */
+  readonly mesh?: MeshOptions;
 }
 
 export type EdgeEvent =
+  | MeshEvent
   | {
       readonly type: "streamStarted";
       readonly stream: string;

@@ -30,6 +30,8 @@ export interface WorldOptions {
 
 export interface WorldNodeSpec<N> {
   readonly host: HostSpec;
+  /** Of a node with several lines, those from 1 on: hosts of their own, the payloads kept where the first keeps them. */
+  readonly moreLines?: readonly HostSpec[];
   /** Random within a day and 100 ppm when left out. */
   readonly clock?: ClockModel;
   /** Makes the node; again at each restart. */
@@ -42,6 +44,8 @@ export interface WorldNodeSpec<N> {
 export interface WorldNode<N extends Node<unknown> = Node<unknown>> {
   readonly id: number;
   readonly host: Host;
+  /** One for each line, `host` first. */
+  readonly hosts: readonly Host[];
   readonly clock: NodeClock;
   /** Undefined while stopped. */
   readonly node: N | undefined;
@@ -68,6 +72,8 @@ export class World {
   onMedia: (now: number, from: number, to: number, data: Uint8Array) => void = () => {};
   readonly #queue = new EventQueue();
   readonly #nodes: Slot[] = [];
+  /** Which of its node's lines a host is. */
+  readonly #lineOf: number[] = [];
   readonly #actions = new Map<number, () => void>();
   #actionCount = 0;
   #nowMs = 0;
@@ -84,7 +90,7 @@ export class World {
       isTraced: options.isTraced ?? false,
     });
     const nowhere: Address = { family: 4, ip: "0.0.0.0", port: 0 };
-    this.#datagram = { kind: "datagram", from: nowhere, data: new Uint8Array(0), slot: 0 };
+    this.#datagram = { kind: "datagram", from: nowhere, data: new Uint8Array(0), slot: 0, line: 0 };
   }
 
   /** The time of the world, ms since its beginning. */
@@ -96,8 +102,13 @@ export class World {
   add<N extends Node<unknown>>(spec: WorldNodeSpec<N>): WorldNode<N> {
     const host = this.network.addHost(spec.host);
     const clock = new NodeClock(spec.clock ?? randomClock(this.random));
-    const slot = new Slot(this, host, clock, spec as unknown as WorldNodeSpec<Node<unknown>>);
-    this.#nodes[host.id] = slot;
+    const more = (spec.moreLines ?? []).map((line) => this.network.addHost(line));
+    const hosts = [host, ...more];
+    const slot = new Slot(this, hosts, clock, spec as unknown as WorldNodeSpec<Node<unknown>>);
+    for (const [line, { id }] of hosts.entries()) {
+      this.#nodes[id] = slot;
+      this.#lineOf[id] = line;
+    }
     slot.restart();
     return slot as unknown as WorldNode<N>;
   }
@@ -139,6 +150,7 @@ export class World {
     input.from = from;
     input.data = data;
     input.slot = slot;
+    input.line = this.#lineOf[host] as number;
     this.#slot(host).input(now, input);
   }
 
@@ -153,6 +165,7 @@ const TIMEOUT: Input = { kind: "timeout" };
 class Slot implements WorldNode {
   readonly id: number;
   readonly host: Host;
+  readonly hosts: readonly Host[];
   readonly clock: NodeClock;
   node: Node<unknown> | undefined;
   readonly #world: World;
@@ -168,9 +181,16 @@ class Slot implements WorldNode {
   #spins = 0;
   #localMs = ms(0);
 
-  constructor(world: World, host: Host, clock: NodeClock, spec: WorldNodeSpec<Node<unknown>>) {
+  constructor(
+    world: World,
+    hosts: readonly Host[],
+    clock: NodeClock,
+    spec: WorldNodeSpec<Node<unknown>>,
+  ) {
+    const host = hosts[0] as Host;
     this.id = host.id;
     this.host = host;
+    this.hosts = hosts;
     this.clock = clock;
     this.#world = world;
     this.#spec = spec;
@@ -183,7 +203,7 @@ class Slot implements WorldNode {
     this.#starts++;
     const bootEpoch = Math.floor(this.#world.nowMs / 1000) + this.#starts;
     this.node = this.#spec.create({ hot: this.host.hot, random, bootEpoch });
-    this.host.isListening = true;
+    for (const host of this.hosts) host.isListening = true;
     this.#drain(this.#world.nowMs);
   }
 
@@ -203,7 +223,7 @@ class Slot implements WorldNode {
     this.#poll(this.#world.nowMs); /* in case an event's handler is what stops it */
     this.#isSilent = false;
     this.node = undefined;
-    this.host.isListening = false;
+    for (const host of this.hosts) host.isListening = false;
   }
 
   input(now: number, input: Input): void {
@@ -269,7 +289,8 @@ class Slot implements WorldNode {
   #send(now: number, transmit: Transmit): void {
     const extraMs = this.#delayOf === undefined ? 0 : this.#delayOf(transmit);
     if (extraMs === Number.POSITIVE_INFINITY) return;
-    this.#world.network.send(now, this.host, transmit, extraMs);
+    const host = this.hosts[transmit.line ?? 0];
+    if (host !== undefined) this.#world.network.send(now, host, transmit, extraMs);
   }
 
   #fileTimer(now: number, deadline: Ms): void {

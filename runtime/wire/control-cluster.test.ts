@@ -1,11 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolViolation } from "../base/errors.ts";
-import type { Address } from "./address.ts";
+import { type Address, addressBytes } from "./address.ts";
 import { encodeFields } from "./cbor.ts";
 import { decodeControl, encodeControl } from "./control.ts";
 import { EDGES_LIST_MAX } from "./control-cluster.ts";
-import { addressBytes } from "./control-swarm.ts";
 import { clusterMessages } from "./testing/arbitraries.ts";
 
 const edge: Address = { family: 4, ip: "192.0.2.1", port: 4935 };

@@ -5,6 +5,7 @@
  */
 import { ProtocolViolation } from "../../base/errors.ts";
 import type { Ms } from "../../base/time.ts";
+import type { SegmentIndexOptions } from "../../core/segments/segment-index.ts";
 import type { Session } from "../../core/session/session.ts";
 import { addressKey } from "../../wire/address.ts";
 import { CloseCode, closeName } from "../../wire/close-code.ts";
@@ -17,16 +18,16 @@ import type { EdgeEvent, EdgeStreamStats, LocalPublisher } from "../api.ts";
 import { Compensation } from "../edge-swarm/compensation.ts";
 import { EdgeSwarm } from "../edge-swarm/edge-swarm.ts";
 import { EdgeSwarmFigures } from "../edge-swarm/edge-swarm-figures.ts";
-import { type EgressCap, paramsWithin } from "../edge-swarm/egress-cap.ts";
 import { groupFrames } from "../frame-reader.ts";
-import { Intake, type IntakeListener } from "../intake.ts";
+import { Intake, type IntakeListener, type StreamIdentity } from "../intake.ts";
 import type { NodeEnvironment } from "../node.ts";
 import { OwnStream } from "../peer/own-stream.ts";
 import { FrontierRate, RateMeter } from "../rate-meter.ts";
 import { streamIdOf } from "../stream-id.ts";
 import type { SwarmParams } from "../swarm-params.ts";
+import { type SpendingCap, spend } from "./edge-spending.ts";
 import { EdgeWatch, groupMs, keptBytes } from "./edge-watch.ts";
-import { Outlet } from "./outlet.ts";
+import { Outlet, type OutletTap } from "./outlet.ts";
 import { isHeldAgainst, type Publisher, sameBytes } from "./publisher-seat.ts";
 
 /** A publisher may come back to its run for this long before viewers are told it is over. */
@@ -37,11 +38,6 @@ const GROUP_WARN_MS = 4000;
 /** The last frames of a run have this long to reach the viewers: the longest play-out delay, and a little. */
 const ENDING_MS = 2000;
 
-export interface Retention {
-  readonly retainMs: number;
-  readonly groupMsMax: number;
-}
-
 export class EdgeIngest implements IntakeListener {
   readonly outlet: Outlet;
   readonly swarm: EdgeSwarm;
@@ -49,7 +45,7 @@ export class EdgeIngest implements IntakeListener {
   readonly compensation: Compensation;
   readonly #params: SwarmParams;
   readonly #env: NodeEnvironment;
-  readonly #retention: Retention;
+  readonly #retention: SegmentIndexOptions;
   readonly #emit: (event: EdgeEvent) => void;
   #publisher: Publisher | undefined;
   #lastNode: Uint8Array | undefined;
@@ -63,12 +59,13 @@ export class EdgeIngest implements IntakeListener {
   constructor(
     env: NodeEnvironment,
     name: string,
-    retention: Retention,
+    retention: SegmentIndexOptions,
     params: SwarmParams,
     emit: (event: EdgeEvent) => void,
+    tap?: OutletTap,
   ) {
     this.#env = env;
-    this.outlet = new Outlet(env.hot, name);
+    this.outlet = new Outlet(env.hot, name, tap);
     this.swarm = new EdgeSwarm(this.outlet, env.random, params);
     this.compensation = new Compensation(params, env.random, {
       feederOf: (child, number) => this.swarm.feederOf(child, number),
@@ -82,8 +79,9 @@ export class EdgeIngest implements IntakeListener {
     this.#watch = new EdgeWatch(emit);
   }
 
+  /** Published here. */
   get isLive(): boolean {
-    return this.#publisher !== undefined;
+    return this.#publisher !== undefined && this.#publisher.isRemote !== true;
   }
 
   get isUnused(): boolean {
@@ -98,7 +96,7 @@ export class EdgeIngest implements IntakeListener {
 
   /** Somebody here waits for what nobody publishes here: so many. */
   get unserved(): number {
-    if (this.#publisher !== undefined) return 0;
+    if (this.isLive) return 0;
     return this.outlet.receivers.size + this.#watch.count;
   }
 
@@ -119,7 +117,9 @@ export class EdgeIngest implements IntakeListener {
     if (before !== undefined)
       before.close(now, CloseCode.streamBusy, "taken over by a newer session");
     const isSame = this.#lastNode !== undefined && sameBytes(this.#lastNode, node);
-    if (!isSame) this.#end(now, CloseCode.done);
+    /* A run that came from another edge may go on with its publisher here. */
+    const isRemote = this.#publisher?.isRemote === true || this.#lastNode === undefined;
+    if (!isSame && !isRemote) this.#end(now, CloseCode.done);
     this.#lastNode = node;
     this.#lostAt = undefined;
     this.#publisher = { session, name: addressKey(session.address), since: now, node };
@@ -149,7 +149,7 @@ export class EdgeIngest implements IntakeListener {
   #pushLocal(now: Ms, own: OwnStream, frame: MediaFrame): void {
     if (this.outlet.source !== own) return; /* taken away by the operator */
     for (const segment of own.push(now, frame)) {
-      this.#countFrame(now);
+      this.#countFrame(now, segment.first);
       for (let i = 0; i < segment.total; i++) {
         const bytes = i === segment.total - 1 ? segment.lastBytes : segment.fragmentBytes;
         const number = (segment.first + i) >>> 0;
@@ -159,6 +159,34 @@ export class EdgeIngest implements IntakeListener {
       }
     }
     this.#watch.read(now);
+  }
+
+  /** A run that another edge sends; undefined while somebody publishes here. */
+  takeRemote(now: Ms, stream: StreamIdentity, from: string): Intake | undefined {
+    if (this.isLive) return undefined;
+    const { source } = this.outlet;
+    this.#publisher = {
+      session: undefined,
+      name: from,
+      since: now,
+      node: undefined,
+      isRemote: true,
+    };
+    this.#lastNode = undefined;
+    this.#lostAt = undefined;
+    if (source instanceof Intake && source.stream.epoch === stream.epoch) return source;
+    this.#end(now, CloseCode.done);
+    const intake = new Intake(this.#env.hot, stream, this.#retention, this);
+    this.#begin(now, intake);
+    return intake;
+  }
+
+  /** The other edge sends no more of it: the run is over, or may go on from elsewhere. */
+  leaveRemote(now: Ms, isOver: boolean): void {
+    if (this.#publisher?.isRemote !== true) return;
+    this.#publisher = undefined;
+    if (isOver) this.#end(now, CloseCode.done);
+    else this.#lostAt = now;
   }
 
   /** The publisher's session is gone: unless it said it was done, it may come back to its run for a while. */
@@ -279,15 +307,16 @@ export class EdgeIngest implements IntakeListener {
     this.outlet.fanOut(now, number, index, total, flags, bytes);
   }
 
-  handleWhole(now: Ms, intake: Intake): void {
+  handleWhole(now: Ms, intake: Intake, first: number): void {
     if (intake !== this.outlet.source) return;
-    this.#countFrame(now);
+    this.#countFrame(now, first);
     this.#watch.read(now);
   }
 
-  #countFrame(now: Ms): void {
+  #countFrame(now: Ms, first: number): void {
+    const { source, tap } = this.outlet;
     this.outlet.framesIn++;
-    const source = this.outlet.source;
+    tap?.whole(first);
     if (this.#warnedGroup || source === undefined) return;
     const session = this.#publisher?.session;
     if (groupMs(source.index, now) <= GROUP_WARN_MS) return;
@@ -316,42 +345,19 @@ export class EdgeIngest implements IntakeListener {
   }
 
   /** `cap`: what the edge may send, and what the viewers of all its streams want, bit/s. */
-  tick(
-    now: Ms,
-    everyMs: number,
-    cap?: { readonly egress: EgressCap; readonly demandBps: number },
-  ): void {
+  tick(now: Ms, everyMs: number, cap?: SpendingCap): void {
     this.outlet.tick(now);
     this.outlet.bitrateBps = this.#meter.bytesPerSecond(now) * 8;
     this.#fragments.tick(this.outlet.source?.index.next(), everyMs);
-    this.#spend(now, everyMs, cap);
+    const { outlet, swarm, compensation } = this;
+    const rate = this.#fragments.perSecond;
+    spend(now, everyMs, { outlet, swarm, compensation, params: this.#params }, rate, cap);
     this.swarm.tick(now);
     this.#figures.tick(now);
     this.#watch.read(now);
     if (this.#lostAt !== undefined && now >= this.#lostAt + RESUME_MS) {
       this.#end(now, CloseCode.timeout);
     }
-  }
-
-  /** What may be sent beside pushes, and how wide the tree must be for what the edge may send. */
-  #spend(
-    now: Ms,
-    everyMs: number,
-    cap: { readonly egress: EgressCap; readonly demandBps: number } | undefined,
-  ): void {
-    const { bitrateBps, receivers } = this.outlet;
-    const rate = this.#fragments.perSecond;
-    let ceiling = Number.POSITIVE_INFINITY;
-    if (cap !== undefined) {
-      const { egress, demandBps } = cap;
-      const fragmentBits = bitrateBps / Math.max(1, rate);
-      ceiling = egress.compensationRate(this.demandBps, demandBps, fragmentBits);
-      const planBps = egress.planBps(this.demandBps, demandBps);
-      const params = paramsWithin(planBps, receivers.size, bitrateBps, this.#params);
-      this.swarm.plan(now, params, planBps);
-      this.swarm.mayBurst = !egress.isFull;
-    }
-    this.compensation.tick(now, everyMs, receivers.size, rate, ceiling);
   }
 
   /** Viewers hear the capture clock, the publisher what its last viewer needs. */

@@ -2,16 +2,21 @@
  * The streams of an edge by name: one is made when somebody first wants it, and goes when it is of
  * no use to anybody.
  */
-import type { EdgeEvent, EdgeOptions } from "../api.ts";
+import type { Ms } from "../../base/time.ts";
+import type { EdgeEvent, EdgeOptions, EdgeStreamStats, LinkStats } from "../api.ts";
+import { linkStats } from "../link-stats.ts";
 import type { NodeEnvironment } from "../node.ts";
 import { SWARM_PARAMS } from "../swarm-params.ts";
 import { EdgeIngest } from "./edge-ingest.ts";
+import type { OutletTap } from "./outlet.ts";
 
 export class EdgeIngests {
   readonly #env: NodeEnvironment;
   readonly #options: EdgeOptions;
   readonly #emit: (event: EdgeEvent) => void;
   readonly #byName = new Map<string, EdgeIngest>();
+  /** Where a stream goes besides. */
+  tapOf: (name: string) => OutletTap | undefined = () => undefined;
 
   constructor(env: NodeEnvironment, options: EdgeOptions, emit: (event: EdgeEvent) => void) {
     this.#env = env;
@@ -41,7 +46,9 @@ export class EdgeIngests {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
     const { retainMs, groupMsMax, swarm = SWARM_PARAMS } = this.#options;
-    const ingest = new EdgeIngest(this.#env, name, { retainMs, groupMsMax }, swarm, this.#emit);
+    const retention = { retainMs, groupMsMax };
+    const tap = this.tapOf(name);
+    const ingest = new EdgeIngest(this.#env, name, retention, swarm, this.#emit, tap);
     this.#byName.set(name, ingest);
     return ingest;
   }
@@ -51,6 +58,25 @@ export class EdgeIngests {
     return [...this.#byName.values()]
       .map(({ outlet, unserved }) => ({ stream: outlet.name, viewers: unserved }))
       .filter(({ viewers }) => viewers > 0);
+  }
+
+  stats(now: Ms): EdgeStreamStats[] {
+    const stats: EdgeStreamStats[] = [];
+    for (const ingest of this.#byName.values()) {
+      const one = ingest.stats(now);
+      if (one !== undefined) stats.push(one);
+    }
+    return stats;
+  }
+
+  /** Sessions of a stream's viewers, at most `limit`. */
+  links(now: Ms, stream: string, limit: number): LinkStats[] {
+    const found: LinkStats[] = [];
+    for (const session of this.get(stream)?.outlet.receivers.keys() ?? []) {
+      if (found.length === limit) break;
+      found.push(linkStats(now, session));
+    }
+    return found;
   }
 
   delete(ingest: EdgeIngest): void {

@@ -5,9 +5,7 @@
  */
 import { AT_ONCE, type Ms, ms, NEVER } from "../../base/time.ts";
 import type { HotPath } from "../../core/hot-path/hot-path.ts";
-import { Uplink } from "../../core/sending/uplink.ts";
-import { Acceptor, type Admission } from "../../core/session/acceptor.ts";
-import { NodeContext } from "../../core/session/node-context.ts";
+import type { Admission } from "../../core/session/acceptor.ts";
 import { Outbox, type Output } from "../../core/session/outbox.ts";
 import { ACK_FAST, type Session, type SessionHost } from "../../core/session/session.ts";
 import { type Address, addressKey } from "../../wire/address.ts";
@@ -31,28 +29,37 @@ import type {
 } from "../api.ts";
 import type { ClusterCommands } from "../cluster-api.ts";
 import { EgressCap } from "../edge-swarm/egress-cap.ts";
-import { linkStats } from "../link-stats.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import type {
+  EdgeFacts,
+  EdgeLinks,
+  MeshCommands,
+  RemoteStream,
+  RouteText,
+} from "../mesh/mesh-api.ts";
 import type { Input, NodeEnvironment } from "../node.ts";
 import { EdgeAdmission } from "./edge-admission.ts";
 import type { EdgeIngest } from "./edge-ingest.ts";
 import { EdgeIngests } from "./edge-ingests.ts";
+import { EdgeLines } from "./edge-lines.ts";
 import { EdgeMembers } from "./edge-members.ts";
+import { createMesh } from "./edge-mesh.ts";
 
 const TICK_MS = 250;
 /** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
 const CLOCK_TICKS = 4;
 
-export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
+export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, SessionHost {
   readonly #hot: HotPath;
   readonly #options: EdgeOptions;
   readonly #outbox: Outbox<EdgeEvent>;
-  readonly #context: NodeContext;
-  readonly #acceptor: Acceptor;
+  readonly #lines: EdgeLines;
   readonly #admission: EdgeAdmission;
   readonly #members: EdgeMembers;
   readonly #ingests: EdgeIngests;
   /** Which stream a session belongs to. */
   readonly #bySession = new Map<Session, EdgeIngest>();
+  readonly #mesh: Mesh | undefined;
   readonly #egress: EgressCap | undefined;
   readonly #node = new Uint8Array(8);
   #tickAt: Ms = NEVER;
@@ -68,11 +75,9 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
     this.#egress = maxEgressBps === undefined ? undefined : new EgressCap(maxEgressBps);
     this.#outbox = new Outbox(env.hot);
     this.#ingests = new EdgeIngests(env, options, (event) => this.#outbox.event(event));
-    const unlimited = Number.POSITIVE_INFINITY;
-    const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
-    this.#context = new NodeContext(env.hot, env.random, this.#outbox, uplink);
-    this.#acceptor = new Acceptor(this.#context, (now, from, connect) =>
-      this.#admit(now, from, connect),
+    const lineCount = options.mesh?.lines.length ?? 1;
+    this.#lines = new EdgeLines(env, this.#outbox, lineCount, (now, line, from, connect) =>
+      this.#admit(now, line, from, connect),
     );
     this.#members = new EdgeMembers(env.random, () => this.#bySession.keys());
     this.#admission = new EdgeAdmission(env, options, this.#ingests, this.#egress, {
@@ -80,22 +85,37 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
       accept: (now, stream, opened) => this.#accept(now, stream, opened),
       joined: (now, ingest, session, node) => this.#join(now, ingest, session, node),
       replaced: (session) => this.#bySession.delete(session),
-      decide: (now, from, connect) => this.#acceptor.decide(now, from, connect),
+      decide: (now, from, connect) => this.#lines.decide(now, from, connect),
     });
     env.random.fill(this.#node);
+    const { agent, mesh } = options;
+    const emit = (event: EdgeEvent): void => this.#outbox.event(event);
+    const parts = { hot: env.hot, agent, node: this.#node, emit };
+    const more = { ingests: this.#ingests, lines: this.#lines };
+    this.#mesh = mesh === undefined ? undefined : createMesh({ ...parts, ...more }, mesh);
+  }
+
+  /** Runs a command of the mesh, which an edge that stands alone has none of. */
+  #inMesh(now: Ms, command: (mesh: Mesh) => void): void {
+    if (this.#mesh !== undefined) command(this.#mesh);
+    this.#finish(now);
   }
 
   /* ---------------------------------------------------------------- node */
 
   handleInput(now: Ms, input: Input): void {
     if (input.kind === "datagram") {
-      const { from, data, slot } = input;
+      const { from, data, slot, line = 0 } = input;
       this.#datagramsIn++;
       this.#bytesIn += data.length + (slot === 0 ? 0 : this.#hot.payloadLength(slot));
-      if ((data[0] ?? 0) >= CONNECTED_FROM) this.#context.handleDatagram(now, from, data, slot);
-      else this.#acceptor.handleDatagram(now, from, data);
+      if ((data[0] ?? 0) >= CONNECTED_FROM) {
+        this.#lines.handleDatagram(now, line, from, data, slot);
+      } else if (this.#mesh?.handleDatagram(now, line, data) !== true) {
+        this.#lines.handleHandshake(now, line, from, data);
+      }
     } else {
-      this.#context.handleTimeouts(now);
+      this.#lines.handleTimeouts(now);
+      this.#mesh?.handleTimeout(now);
       if (now >= this.#tickAt) this.#tick(now);
     }
     this.#finish(now);
@@ -107,11 +127,12 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
 
   pollTimeout(): Ms {
     if (!this.#outbox.isEmpty) return AT_ONCE;
-    return ms(Math.min(this.#context.nextTimeout(), this.#tickAt));
+    const meshAt = this.#mesh?.nextTimeout() ?? NEVER;
+    return ms(Math.min(this.#lines.nextTimeout(), meshAt, this.#tickAt));
   }
 
   #finish(now: Ms): void {
-    this.#context.finish(now);
+    this.#lines.finish(now);
     const isIdle = this.#ingests.size === 0;
     if (isIdle) this.#tickAt = NEVER;
     else if (this.#tickAt === NEVER) this.#tickAt = ms(now + TICK_MS);
@@ -131,15 +152,18 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
   #measureEgress(now: Ms): { egress: EgressCap; demandBps: number } | undefined {
     const egress = this.#egress;
     if (egress === undefined) return undefined;
-    egress.tick(now, this.#outbox.bytes);
+    egress.tick(now, this.#outbox.bytes - (this.#mesh?.bytesOut ?? 0));
     return { egress, demandBps: this.#ingests.sum(({ demandBps }) => demandBps) };
   }
 
   /* ---------------------------------------------------------------- admission */
 
-  #admit(now: Ms, from: Address, connect: ConnectPacket): Admission {
+  #admit(now: Ms, line: number, from: Address, connect: ConnectPacket): Admission {
     const { role, stream } = connect.params;
-    const admission = this.#admission.judge(now, from, connect);
+    const admission =
+      role === "edge" && this.#mesh !== undefined
+        ? this.#mesh.judge(now, line, connect)
+        : this.#admission.judge(now, from, connect);
     if ("refuse" in admission) {
       this.#outbox.event({
         type: "refused",
@@ -260,38 +284,27 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
   }
 
   streams(now: Ms): readonly EdgeStreamStats[] {
-    const stats: EdgeStreamStats[] = [];
-    for (const ingest of this.#ingests.values()) {
-      const one = ingest.stats(now);
-      if (one !== undefined) stats.push(one);
-    }
-    return stats;
+    return this.#ingests.stats(now);
   }
 
   stats(_now: Ms): EdgeStats {
     return {
-      sessions: this.#context.sessionCount,
+      sessions: this.#lines.sessionCount,
       viewers: this.#viewers,
       publishers: this.#ingests.liveCount,
       datagramsIn: this.#datagramsIn,
       datagramsOut: this.#outbox.datagrams,
       bytesIn: this.#bytesIn,
       bytesOut: this.#outbox.bytes,
-      datagramsRefused: this.#context.datagramsRefused,
-      handshakesRefused: this.#acceptor.handshakesRefused,
+      datagramsRefused: this.#lines.datagramsRefused,
+      handshakesRefused: this.#lines.handshakesRefused,
       payloadBytesUsed: this.#hot.payloadBytesUsed(),
       payloadBytesTotal: this.#hot.payloadBytesTotal(),
     };
   }
 
   viewers(now: Ms, stream: string, limit: number): readonly LinkStats[] {
-    const viewers = this.#ingests.get(stream)?.outlet.receivers.keys() ?? [];
-    const found: LinkStats[] = [];
-    for (const session of viewers) {
-      if (found.length === limit) break;
-      found.push(linkStats(now, session));
-    }
-    return found;
+    return this.#ingests.links(now, stream, limit);
   }
 
   kick(now: Ms, stream: string, from?: string): boolean {
@@ -312,13 +325,11 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
   }
 
   #kickViewer(now: Ms, ingest: EdgeIngest, from: string): boolean {
-    for (const session of ingest.outlet.receivers.keys()) {
-      if (addressKey(session.address) !== from) continue;
-      this.#drop(now, session, CloseCode.notWanted);
-      session.close(now, CloseCode.notWanted, "removed by the operator");
-      return true;
-    }
-    return false;
+    const session = ingest.outlet.receiverAt(from);
+    if (session === undefined) return false;
+    this.#drop(now, session, CloseCode.notWanted);
+    session.close(now, CloseCode.notWanted, "removed by the operator");
+    return true;
   }
 
   setOthers(now: Ms, others: readonly Address[]): void {
@@ -351,15 +362,40 @@ export class Edge implements EdgeCommands, ClusterCommands, SessionHost {
     this.#admission.isDraining = true;
   }
 
+  setEdges(now: Ms, edges: readonly EdgeFacts[]): void {
+    this.#inMesh(now, (mesh) => mesh.setEdges(now, edges));
+  }
+
+  setRemoteStreams(now: Ms, streams: readonly RemoteStream[]): void {
+    this.#inMesh(now, (mesh) => mesh.setRemoteStreams(now, streams));
+  }
+
+  setLinkReports(now: Ms, table: readonly EdgeLinks[]): void {
+    this.#inMesh(now, (mesh) => mesh.setLinkReports(now, table));
+  }
+
+  wantStream(now: Ms, stream: string, fromEdgeId: string): void {
+    this.#inMesh(now, (mesh) => mesh.wantStream(now, stream, fromEdgeId));
+  }
+
+  dropStream(now: Ms, stream: string): void {
+    this.#inMesh(now, (mesh) => mesh.dropStream(now, stream));
+  }
+
+  explainRoutes(now: Ms): readonly RouteText[] {
+    return this.#mesh?.explainRoutes(now) ?? [];
+  }
+
   close(now: Ms): void {
+    this.#mesh?.close(now);
     this.#admission.isDraining = true;
-    for (const session of [...this.#context.sessions()]) {
+    for (const session of [...this.#lines.sessions()]) {
       session.close(now, CloseCode.shuttingDown, "the edge is shutting down");
     }
     this.#bySession.clear();
     for (const ingest of this.#ingests.values()) ingest.close(now);
     this.#ingests.clear();
     this.#tickAt = NEVER;
-    this.#context.finish(now);
+    this.#lines.finish(now);
   }
 }

@@ -9,6 +9,7 @@ import { type Ms, ms } from "../../base/time.ts";
 import type { HotPath } from "../../core/hot-path/hot-path.ts";
 import { SendClass } from "../../core/sending/send-queue.ts";
 import type { Session } from "../../core/session/session.ts";
+import { addressKey } from "../../wire/address.ts";
 import type { FeedbackEntry, RequestPacket } from "../../wire/feedback.ts";
 import { FLAG_RESENT, Phase, withPhase } from "../../wire/segment.ts";
 import type { StreamInfo } from "../../wire/stream-info.ts";
@@ -47,8 +48,26 @@ export interface Subscription {
 }
 export const EVERYTHING: Subscription = { mask: 1, k: 1 };
 
+/** What goes on with a stream besides its receivers here: other edges take it too (mesh/mesh.ts). */
+export interface OutletTap {
+  begin(now: Ms, source: EpochSource): void;
+  /** The segment that begins with fragment `first` is whole. */
+  whole(first: number): void;
+  /** Gives the sessions that know the run, and its index there. */
+  end(now: Ms): (readonly [Session, number])[];
+  fragment(
+    now: Ms,
+    number: number,
+    index: number,
+    total: number,
+    flags: number,
+    bytes: number,
+  ): void;
+}
+
 export class Outlet {
   readonly name: string;
+  readonly tap: OutletTap | undefined;
   readonly #hot: HotPath;
   readonly receivers = new Map<Session, Receiver>();
   /** Those of them that are pushed anything, in their order; undefined = to be picked anew. */
@@ -67,9 +86,10 @@ export class Outlet {
   /** To receivers that have left. */
   readonly #sentBefore = { bytesOut: 0, packetsLost: 0, packetsResent: 0, framesDropped: 0 };
 
-  constructor(hot: HotPath, name: string) {
+  constructor(hot: HotPath, name: string, tap?: OutletTap) {
     this.#hot = hot;
     this.name = name;
+    this.tap = tap;
   }
 
   readonly #unpick = (): void => {
@@ -83,6 +103,7 @@ export class Outlet {
     if (this.source !== undefined) this.end(now);
     this.source = source;
     for (const receiver of this.receivers.values()) this.#bind(now, receiver);
+    this.tap?.begin(now, source);
   }
 
   /** The run is over; receivers wait for the next. Its last frames have `lingerMs` to arrive. */
@@ -92,7 +113,7 @@ export class Outlet {
     this.#ending = undefined;
     if (source === undefined) return;
     this.source = undefined;
-    const bound: [Session, number][] = [];
+    const bound = this.tap?.end(now) ?? [];
     for (const receiver of this.receivers.values()) {
       const { session, index } = receiver;
       if (index === 0) continue;
@@ -150,6 +171,14 @@ export class Outlet {
   release(session: Session, mask: number): void {
     const receiver = this.receivers.get(session);
     if (receiver !== undefined) receiver.mask = (receiver.mask & ~mask) >>> 0;
+  }
+
+  /** The receiver at an address, as `addressKey` writes it. */
+  receiverAt(address: string): Session | undefined {
+    for (const session of this.receivers.keys()) {
+      if (addressKey(session.address) === address) return session;
+    }
+    return undefined;
   }
 
   remove(session: Session): boolean {
@@ -237,6 +266,7 @@ export class Outlet {
     flags: number,
     bytes: number,
   ): void {
+    this.tap?.fragment(now, number, index, total, flags, bytes);
     this.#fed ??= [...this.receivers.values()].filter(({ mask }) => mask !== 0);
     if (this.#fed.length === 0) return;
     const source = this.source as EpochSource;

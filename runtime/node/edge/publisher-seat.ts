@@ -12,10 +12,13 @@ export interface Publisher {
   readonly since: Ms;
   /** Its node's id; undefined for an encoder in this process. */
   readonly node: Uint8Array | undefined;
+  /** Published at another edge; whoever may publish here takes it over. */
+  readonly isRemote?: boolean;
 }
 
 /** Whether `holder` keeps `node` (undefined = an encoder in this process) from publishing. */
 export function isHeldAgainst(now: Ms, holder: Publisher, node: Uint8Array | undefined): boolean {
+  if (holder.isRemote === true) return false;
   if (node !== undefined && holder.node !== undefined && sameBytes(node, holder.node)) return false;
   return holder.session === undefined || now - holder.session.lastReceivedAt < SILENT_MS;
 }

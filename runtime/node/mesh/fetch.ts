@@ -98,6 +98,12 @@ export class Fetch {
     this.#bound.delete(session);
   }
 
+  /** The run is over here: nothing of it is taken in any more. */
+  forgetRun(): void {
+    this.unbind();
+    this.intake = undefined;
+  }
+
   /** Takes nothing more on any session. */
   unbind(): void {
     for (const [session, index] of this.#bound) if (session.isOpen) session.sinks.delete(index);
@@ -149,11 +155,15 @@ export class Fetch {
   #sendFeedback(now: Ms): void {
     const { intake } = this;
     const isReady = intake?.clock.ready === true;
-    this.#feedbackAt = ms(now + (isReady || intake === undefined ? FEEDBACK_MS : FEEDBACK_FIRST_MS));
+    this.#feedbackAt = ms(
+      now + (isReady || intake === undefined ? FEEDBACK_MS : FEEDBACK_FIRST_MS),
+    );
     if (intake === undefined) return;
     for (const [session, stream] of this.#bound) {
       const playOutOffsetMs = Math.max(0, this.#host.playoutMs(this.name) - session.srttMs() / 2);
-      const uncertaintyMs = isReady ? Math.min(1000, intake.clock.uncertaintyMs(now)) : CLOCK_UNKNOWN;
+      const uncertaintyMs = isReady
+        ? Math.min(1000, intake.clock.uncertaintyMs(now))
+        : CLOCK_UNKNOWN;
       const next = intake.index.oldest();
       session.sendFeedback(now, [
         { stream, playOutOffsetMs, uncertaintyMs, next, bytesPerSecond: 0 },

@@ -21,8 +21,9 @@ import type { LineFacts, LinkReport } from "./mesh-api.ts";
 /** Between two pings of a link that carries media or stands in for one that does, and of the others. */
 const PING_ACTIVE_MS = 125;
 const PING_STANDBY_MS = 1000;
-/** Pings unanswered in a row: the link is down. */
-const SILENT_PINGS = 2;
+/** After one unanswered the next come so quickly; so many in a row, and nothing else heard: the link is down. */
+const PING_DOUBT_MS = 40;
+const SILENT_PINGS = 3;
 /** A link that was down answers for this long before it is used again. */
 export const PROBATION_MS = 2000;
 /** Attempts to connect begin this far apart, up to the other. */
@@ -44,6 +45,8 @@ export interface LinkHost extends SessionHost {
   linkChanged(now: Ms, link: MeshLink, reason: string): void;
   /** A session stands, or the one that stood is gone. */
   linkOpened(now: Ms, link: MeshLink, session: Session): void;
+  /** We have closed it ourselves. */
+  sessionClosed(now: Ms, session: Session): void;
 }
 
 export class MeshLink implements HeapMember {
@@ -91,9 +94,14 @@ export class MeshLink implements HeapMember {
     return this.#host.edgeId < this.edgeId;
   }
 
-  /** Media may be sent over it. */
+  /** Sound: to be used like any other. */
   get isUp(): boolean {
     return this.state === "up" && this.session?.isOpen === true;
+  }
+
+  /** Better than nothing: up, or on probation. */
+  get canCarry(): boolean {
+    return this.state !== "down" && this.session?.isOpen === true;
   }
 
   get name(): string {
@@ -150,7 +158,14 @@ export class MeshLink implements HeapMember {
     const { session, accept } = result;
     const isProven =
       claimed !== undefined &&
-      checkMeshProof("accept", this.#host.secret, claimed.cookie, claimed.cid, claim, accept.params.proof);
+      checkMeshProof(
+        "accept",
+        this.#host.secret,
+        claimed.cookie,
+        claimed.cid,
+        claim,
+        accept.params.proof,
+      );
     if (!isProven) {
       session.close(now, CloseCode.wrongKey, "the cluster's secret was not proved");
       return this.#retry(now, "does not know the cluster's secret");
@@ -168,7 +183,7 @@ export class MeshLink implements HeapMember {
   adopt(now: Ms, session: Session): void {
     const before = this.session;
     this.session = undefined;
-    before?.close(now, CloseCode.done, "a newer session between these lines");
+    if (before !== undefined) this.#end(now, before, "a newer session between these lines");
     this.session = session;
     this.#retryMs = RETRY_MS_FIRST;
     this.#bytesBefore = 0;
@@ -191,14 +206,22 @@ export class MeshLink implements HeapMember {
     this.#connector = undefined;
     const { session } = this;
     this.session = undefined;
-    session?.close(now, CloseCode.done, reason);
     this.state = "down";
+    if (session !== undefined) this.#end(now, session, reason);
+  }
+
+  #end(now: Ms, session: Session, reason: string): void {
+    session.close(now, CloseCode.done, reason);
+    this.#host.sessionClosed(now, session);
   }
 
   /* ---------------------------------------------------------------- pings */
 
   #ping(now: Ms): void {
-    const everyMs = this.isActive || this.state !== "up" ? PING_ACTIVE_MS : PING_STANDBY_MS;
+    const isWatched = this.isActive || this.state !== "up";
+    const usualMs = isWatched ? PING_ACTIVE_MS : PING_STANDBY_MS;
+    const isDoubted = this.state === "up" && this.meter.silent(now) > 0;
+    const everyMs = isDoubted ? PING_DOUBT_MS : usualMs;
     this.#pingAt = ms(now + everyMs * (0.9 + 0.2 * this.context.random.next()));
     const number = PING_BASE + this.meter.ping(now);
     const units = toClockUnits(now);
@@ -211,12 +234,12 @@ export class MeshLink implements HeapMember {
     if (number < PING_BASE) return;
     this.meter.pong(now, number - PING_BASE, rttMs);
     if (Number.isNaN(this.#answersSince)) this.#answersSince = now;
-    if (this.state === "down") this.state = this.#wasUp ? "probation" : "up";
-    else if (this.state !== "probation" || now < this.#answersSince + PROBATION_MS) return;
-    else this.state = "up";
-    if (this.state !== "up") return;
+    if (this.state === "up") return;
+    if (this.state === "probation" && now < this.#answersSince + PROBATION_MS) return;
+    const isProbation = this.state === "down" && this.#wasUp;
+    this.state = isProbation ? "probation" : "up";
     this.#wasUp = true;
-    this.#host.linkChanged(now, this, "answers");
+    this.#host.linkChanged(now, this, isProbation ? "answers again, on probation" : "answers");
   }
 
   /** It is to be pinged as often as one that carries media, or no more. */
@@ -227,9 +250,9 @@ export class MeshLink implements HeapMember {
 
   /** Whether it has fallen silent; called on timeouts, and when media goes unanswered. */
   check(now: Ms): void {
-    if (this.state !== "down" && this.meter.silent(now) >= SILENT_PINGS) {
-      this.#fall(now, "pings unanswered");
-    }
+    if (this.state === "down" || this.meter.silent(now) < SILENT_PINGS) return;
+    const heardAt = this.session?.lastReceivedAt ?? Number.NEGATIVE_INFINITY;
+    if (now - heardAt > this.lateMs) this.#fall(now, "pings unanswered");
   }
 
   /** Media sent at `sentAt` was not acknowledged in time, and nothing else was heard since either. */
@@ -240,9 +263,9 @@ export class MeshLink implements HeapMember {
 
   #fall(now: Ms, reason: string): void {
     this.#answersSince = Number.NaN;
-    const wasUp = this.state === "up";
+    const wasDown = this.state === "down";
     this.state = "down";
-    if (wasUp) this.#host.linkChanged(now, this, reason);
+    if (!wasDown) this.#host.linkChanged(now, this, reason);
   }
 
   /* ---------------------------------------------------------------- figures */

@@ -61,8 +61,8 @@ export class MeshLinks {
   quickestTo(edgeId: string): MeshLink | undefined {
     let best: MeshLink | undefined;
     for (const link of this.to(edgeId)) {
-      if (!link.isUp) continue;
-      if (best === undefined || link.expectedMs() < best.expectedMs()) best = link;
+      if (!link.canCarry) continue;
+      if (best === undefined || waitMs(link) < waitMs(best)) best = link;
     }
     return best;
   }
@@ -202,6 +202,11 @@ export class MeshLinks {
       return link.report(now);
     });
   }
+}
+
+/** Those on probation come last. */
+function waitMs(link: MeshLink): number {
+  return link.expectedMs() + (link.isUp ? 0 : 1000);
 }
 
 function linkKey(lineId: string, edgeId: string, theirLineId: string): string {

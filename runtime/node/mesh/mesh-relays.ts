@@ -10,8 +10,8 @@ import type { ControlMessage } from "../../wire/control.ts";
 import type { RequestPacket } from "../../wire/feedback.ts";
 import type { FragmentHeader } from "../../wire/packet.ts";
 import { Intake, type IntakeListener } from "../intake.ts";
-import type { Leg } from "./trunk-leg.ts";
 import type { Trunk } from "./trunk.ts";
+import type { Leg } from "./trunk-leg.ts";
 
 /** Kept for repairs. */
 const KEEP_MS = 1500;
@@ -114,7 +114,8 @@ export class MeshRelays {
   /** The receiving edge does not want it: the sender is told. */
   handleUnfetch(now: Ms, edgeId: string, name: string): void {
     for (const [key, run] of this.#runs) {
-      if (run.trunk.to === edgeId && run.trunk.name === name) this.#off(now, key, run, "not wanted");
+      if (run.trunk.to === edgeId && run.trunk.name === name)
+        this.#off(now, key, run, "not wanted");
     }
   }
 

@@ -5,7 +5,13 @@
 import type { Ms } from "../../base/time.ts";
 import type { EdgeFacts, EdgeLinks, LineFacts, LinkReport } from "./mesh-api.ts";
 import type { MeshLinks } from "./mesh-links.ts";
-import { lineKey, pairKey, type RouteLine, type RouteLink, type RouteTable } from "./route-paths.ts";
+import {
+  lineKey,
+  pairKey,
+  type RouteLine,
+  type RouteLink,
+  type RouteTable,
+} from "./route-paths.ts";
 
 /** An edge filled to this share relays nothing. */
 const RELAY_LOAD_MAX = 0.9;
@@ -38,24 +44,33 @@ export class MeshTable {
     links: readonly LinkReport[],
   ): void {
     for (const link of links) {
-      const { fromLineId, toEdgeId, toLineId, rttMs, jitterMs, loss, usableKbps, usedKbps } = link;
-      const line = lineKey(from, fromLineId);
-      used.set(line, (used.get(line) ?? 0) + usedKbps);
-      if (!link.isUp) continue;
-      const key = pairKey(from, toEdgeId);
-      const routeLink: RouteLink = {
-        from,
-        fromLine: fromLineId,
-        to: toEdgeId,
-        toLine: toLineId,
-        rttMs,
-        jitterMs,
-        loss,
-        usableKbps,
-        usedKbps,
-      };
-      into.set(key, [...(into.get(key) ?? []), routeLink]);
+      const line = lineKey(from, link.fromLineId);
+      used.set(line, (used.get(line) ?? 0) + link.usedKbps);
+      if (link.isUp) this.#fileLink(into, from, link, false);
     }
+  }
+
+  #fileLink(
+    into: Map<string, readonly RouteLink[]>,
+    from: string,
+    link: LinkReport,
+    isOnProbation: boolean,
+  ): void {
+    const { fromLineId, toEdgeId, toLineId, rttMs, jitterMs, loss, usableKbps, usedKbps } = link;
+    const key = pairKey(from, toEdgeId);
+    const routeLink: RouteLink = {
+      from,
+      fromLine: fromLineId,
+      to: toEdgeId,
+      toLine: toLineId,
+      rttMs,
+      jitterMs,
+      loss,
+      usableKbps,
+      usedKbps,
+      isOnProbation,
+    };
+    into.set(key, [...(into.get(key) ?? []), routeLink]);
   }
 
   /** As it is now. */
@@ -63,6 +78,9 @@ export class MeshTable {
     const table = new Map(this.#others);
     const used = new Map(this.#usedOthers);
     this.#file(table, used, this.#edgeId, links.report(now));
+    for (const link of links.all()) {
+      if (link.canCarry && !link.isUp) this.#fileLink(table, this.#edgeId, link.report(now), true);
+    }
     const lines = new Map<string, RouteLine>();
     const edges: EdgeFacts[] = [...links.edges()];
     edges.push({ edgeId: this.#edgeId, lines: this.#lines, load: 1 });

@@ -13,8 +13,8 @@ import type { MeshLinks } from "./mesh-links.ts";
 import type { MeshTable } from "./mesh-table.ts";
 import type { Path, RouteLink, RouteTable } from "./route-paths.ts";
 import { type PathSet, route } from "./router.ts";
-import type { Leg } from "./trunk-leg.ts";
 import { Trunk, type TrunkHost } from "./trunk.ts";
+import type { Leg } from "./trunk-leg.ts";
 
 /** All routes are thought over so often, and those with a bad link. */
 const ROUTE_MS = 1000;
@@ -204,7 +204,7 @@ export class MeshTrunks implements TrunkHost {
     for (const trunk of this.all()) {
       const isUsed = trunk.legs.some((leg) => leg.link === link);
       if (!isUsed && trunk.to !== link.edgeId) continue;
-      if (isUsed && !link.isUp) trunk.handleLinkDown(now, link);
+      if (isUsed && !link.canCarry) trunk.handleLinkDown(now, link);
       this.routeTrunk(now, trunk);
     }
   }

@@ -13,7 +13,7 @@ import { type CloseCode, closeName } from "../../wire/close-code.ts";
 import type { ControlMessage } from "../../wire/control.ts";
 import type { ClockEntry, FeedbackEntry, RequestPacket } from "../../wire/feedback.ts";
 import type { ConnectPacket } from "../../wire/handshake.ts";
-import { Intake, type EpochSource, type StreamIdentity } from "../intake.ts";
+import { type EpochSource, Intake, type StreamIdentity } from "../intake.ts";
 import { Fetch } from "./fetch.ts";
 import type {
   EdgeFacts,
@@ -60,6 +60,7 @@ export class Mesh implements MeshCommands, LinkHost {
   readonly agent: string;
   readonly node: Uint8Array;
   readonly #host: MeshHost;
+  readonly #isTraced: boolean;
   readonly #links: MeshLinks;
   readonly #table: MeshTable;
   readonly #trunks: MeshTrunks;
@@ -72,6 +73,7 @@ export class Mesh implements MeshCommands, LinkHost {
   /** `contexts`: one for each line, in their order. */
   constructor(host: MeshHost, options: MeshOptions, contexts: readonly NodeContext[]) {
     this.#host = host;
+    this.#isTraced = options.isTraced === true;
     this.edgeId = options.edgeId;
     this.secret = options.secret;
     this.agent = host.agent;
@@ -160,7 +162,15 @@ export class Mesh implements MeshCommands, LinkHost {
     this.#trunks.begin(now, name, source);
   }
 
+  whole(name: string, first: number): void {
+    const epoch = this.#host.source(name)?.stream.epoch;
+    if (!this.#isTraced || epoch === undefined) return;
+    this.#host.event({ type: "segment", stream: name, epoch, first });
+  }
+
   end(now: Ms, name: string): (readonly [Session, number])[] {
+    const fetch = this.#fetches.get(name);
+    if (fetch !== undefined) fetch.forgetRun();
     return this.#trunks.end(now, name);
   }
 
@@ -218,10 +228,14 @@ export class Mesh implements MeshCommands, LinkHost {
   }
 
   handleClosed(now: Ms, session: Session, code: CloseCode, detail: string): void {
+    this.sessionClosed(now, session);
+    this.#links.handleClosed(now, session, `${closeName(code)}: ${detail}`);
+  }
+
+  sessionClosed(now: Ms, session: Session): void {
     this.#bytesOutBefore += session.counters.bytesOut;
     for (const fetch of this.#fetches.values()) fetch.handleClosed(session);
     this.#relays.handleClosed(now, session);
-    this.#links.handleClosed(now, session, `${closeName(code)}: ${detail}`);
     this.#trunks.handleClosed(session);
   }
 

@@ -16,6 +16,8 @@ export interface RouteLink {
   readonly loss: number;
   readonly usableKbps: number;
   readonly usedKbps: number;
+  /** It was down a moment ago: taken if there is no other. */
+  readonly isOnProbation?: boolean;
 }
 
 export interface RouteLine {

@@ -44,6 +44,8 @@ const ACTIVE_MAX = 3;
 const SPARE_MAX = 2;
 /** A spare path is worth this many ms for each end it shares with the first. */
 const OVERLAP_MS = 25;
+/** What a path on probation counts as slower. */
+const PROBATION_MS = 1000;
 const REASONS_MAX = 12;
 const RELAYED_ENDS = 4;
 
@@ -82,15 +84,17 @@ function judge(all: readonly Path[], want: RouteWant, before: PathSet | undefine
   const kept = new Set(before?.active.map(({ id }) => id));
   const judged = all.map((path): Judged => {
     const other = want.paths === 1 ? undefined : quickest.find(({ id }) => id !== path.id);
-    const p99 = p99Ms(path, other);
+    const isDoubtful = path.links.some(({ isOnProbation }) => isOnProbation === true);
+    const p99 = p99Ms(path, other) + (isDoubtful ? PROBATION_MS : 0);
     const limit = P99_LIMIT_MS * (kept.has(path.id) ? KEEP_FACTOR : 1);
     return { path, p99Ms: p99, isInTime: p99 <= limit, hasRoom: path.load <= LOAD_MAX };
   });
   return judged.sort(compare);
 }
 
-function repairMs({ delayMs, jitterMs, loss, rttMs }: Path): number {
-  return delayMs + 3 * jitterMs + loss * rttMs;
+function repairMs({ delayMs, jitterMs, loss, rttMs, links }: Path): number {
+  const isDoubtful = links.some(({ isOnProbation }) => isOnProbation === true);
+  return (isDoubtful ? PROBATION_MS : 0) + delayMs + 3 * jitterMs + loss * rttMs;
 }
 
 /** Better ones first: in time, with room, cheap, little loaded, quick. */
@@ -112,7 +116,10 @@ function chooseFirst(
   const held = judged.find(({ path }) => path.id === before?.active[0]?.id);
   if (held === undefined) {
     const isNew = before?.active[0] === undefined;
-    return { first: best, why: isNew ? reasonOf(best) : `the one before is gone; ${reasonOf(best)}` };
+    return {
+      first: best,
+      why: isNew ? reasonOf(best) : `the one before is gone; ${reasonOf(best)}`,
+    };
   }
   if (best === held) return { first: held, why: `still the best: ${reasonOf(held)}` };
   if (held.isInTime !== best.isInTime) {

@@ -53,7 +53,7 @@ export class Leg {
   }
 
   get isUsable(): boolean {
-    return this.link.isUp && this.link.session === this.session;
+    return this.link.canCarry && this.link.session === this.session;
   }
 
   /** Something was not acknowledged in time, and nothing has been since. */

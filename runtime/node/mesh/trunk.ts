@@ -138,7 +138,7 @@ export class Trunk implements HeapMember {
   #open(now: Ms, path: Path, source: EpochSource): Leg | undefined {
     const link = this.#host.linkOf(path);
     const session = link?.session;
-    if (link === undefined || session === undefined || !link.isUp) return undefined;
+    if (link === undefined || session === undefined || !link.canCarry) return undefined;
     const leg = new Leg(path, link, session, session.nextStreamIndex());
     session.sources.set(leg.index, { store: source.index.store });
     this.#legs.push(leg);
