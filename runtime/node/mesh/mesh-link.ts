@@ -297,7 +297,7 @@ export class MeshLink implements HeapMember {
 
   /** Counts what was sent since the last call. */
   measure(now: Ms): void {
-    const bytes = this.session?.counters.bytesOut ?? 0;
+    const bytes = this.session?.bytesOut ?? 0;
     this.rate.count(now, Math.max(0, bytes - this.#bytesBefore));
     this.#bytesBefore = bytes;
   }

@@ -92,7 +92,7 @@ export class Mesh implements MeshCommands, LinkHost {
   /** UDP payload bytes sent to other edges. */
   get bytesOut(): number {
     let bytes = this.#bytesOutBefore;
-    for (const { session } of this.#links.all()) bytes += session?.counters.bytesOut ?? 0;
+    for (const { session } of this.#links.all()) bytes += session?.bytesOut ?? 0;
     return bytes;
   }
 
@@ -233,7 +233,7 @@ export class Mesh implements MeshCommands, LinkHost {
   }
 
   sessionClosed(now: Ms, session: Session): void {
-    this.#bytesOutBefore += session.counters.bytesOut;
+    this.#bytesOutBefore += session.bytesOut;
     for (const fetch of this.#fetches.values()) fetch.handleClosed(session);
     this.#relays.handleClosed(now, session);
     this.#trunks.handleClosed(session);
