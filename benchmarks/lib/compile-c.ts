@@ -1,9 +1,9 @@
 /**
  * Programs in C that belong to a benchmark: compiled when they are first wanted, kept in `build/` under a digest of
- * their source, so that a change of the source is compiled again.
+ * their source and the headers beside it, so that a change of the source is compiled again.
  */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 const FOLDER = join(import.meta.dir, "../../build/native");
 
@@ -16,8 +16,12 @@ export function hasCompiler(): boolean {
 
 /** Path of the program. `flags` go behind the source: libraries. @throws Error with what the compiler said. */
 export async function compileC(source: string, flags: readonly string[] = []): Promise<string> {
-  const text = await Bun.file(source).text();
-  const digest = Bun.hash(`${text}\n${flags.join(" ")}`).toString(16);
+  const folder = dirname(source);
+  const headers = readdirSync(folder).filter((name) => name.endsWith(".h"));
+  const texts = [source, ...headers.sort().map((name) => join(folder, name))].map((path) =>
+    readFileSync(path, "utf8"),
+  );
+  const digest = Bun.hash([...texts, ...flags].join("\n")).toString(16);
   const program = join(FOLDER, `${basename(source, ".c")}-${digest}`);
   if (existsSync(program)) return program;
   if (!hasCompiler()) throw new Error(`${basename(source)} wants ${CC_MISSING}`);
