@@ -1,8 +1,10 @@
 /**
  * `npm run bench -- NAME [--json OUT]`: runs a benchmark and prints its figures; without a name, the list. Exit code 1
- * when one of its checks fails, 2 when it was called wrongly.
+ * when one of its checks fails, 2 when it was called wrongly. `npm run bench -- charts` draws the pictures of
+ * docs/PERFORMANCE.md from the reports in `benchmarks/results/`.
  */
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, BenchValues } from "./lib/bench.ts";
 import { reportText } from "./lib/print.ts";
@@ -26,6 +28,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === "--help") return list();
+  if (name === "charts") return charts();
   const load = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (load === undefined) {
     process.stderr.write(`no benchmark "${name}"; there are: ${Object.keys(BENCHES).join(" ")}\n`);
@@ -40,6 +43,12 @@ async function main(args: readonly string[]): Promise<number> {
   if (out !== undefined) writeFileSync(out, `${JSON.stringify(report, null, 1)}\n`);
   console.log(reportText(report));
   return report.checks.every((check) => check.ok) ? 0 : 1;
+}
+
+async function charts(): Promise<number> {
+  const { RESULTS, writeCharts } = await import("./charts/charts.ts");
+  for (const file of writeCharts()) console.log(join(RESULTS, file));
+  return 0;
 }
 
 function parse(bench: Bench, args: readonly string[]): BenchValues | undefined {
@@ -65,6 +74,7 @@ async function list(): Promise<number> {
     const { name, text } = await load();
     console.log(`  ${name.padEnd(20)}${text}`);
   }
+  console.log(`  ${"charts".padEnd(20)}draws the reports in benchmarks/results/ anew (SVG)`);
   return 0;
 }
 
