@@ -24,7 +24,7 @@ const SPURIOUS_MAX = 0.05;
 const OVERHEAD_WITHOUT_LOSS_MAX = 0.046;
 
 /** DESIGN §8: at 300 ms, RTT 100 ms. Redundancy may exceed p/(1−p) by the points. */
-const TARGETS = [
+export const LATE_TARGETS = [
   { loss: 0.05, late: 0.0002, points: 0.01 },
   { loss: 0.1, late: 0.001, points: 0.02 },
   { loss: 0.2, late: 0.005, points: 0.08 },
@@ -162,7 +162,7 @@ function cellChecks(cell: Cell, figures: CellFigures, oracle: Oracle | undefined
   };
   const rate = cell.loss.kind === "iid" ? cell.loss.rate : 0;
   const isMain = cell.rttMs === RTT_MS && cell.deadlineMs === DEADLINE_MS && cell.jitterMs === 0;
-  const target = isMain ? TARGETS.find((each) => each.loss === rate) : undefined;
+  const target = isMain ? LATE_TARGETS.find((each) => each.loss === rate) : undefined;
   if (target !== undefined) {
     check("late", figures.late, target.late, " %", 100);
     const redundancyMax = rate / (1 - rate) + target.points;
