@@ -104,7 +104,7 @@ function suite(name: string, kind: Kind): void {
       const [a, b] = [open(), open()];
       await a.beat(edgeRecord("a"), []);
       await b.beat(edgeRecord("b"), []);
-      await a.claim(streamRecord("live/m", "a", "p1"));
+      await a.claim(streamRecord("live/x", "a", "p1"));
       for (let i = 0; i < 3; i++) {
         await kind.pass(LEASE_MS / 2);
         await a.beat(edgeRecord("a"), []);
