@@ -39,6 +39,8 @@ export interface ClusterCommands {
    * one was first ("lost": the publisher is told so).
    */
   yieldStream(now: Ms, stream: string, how: "moved" | "lost", detail: string): boolean;
+  /** Streams with a publisher here, or one that may come back to its run. */
+  published(): readonly string[];
   /** Streams that somebody here waits for and nobody publishes here, and how many wait. */
   demand(): readonly { readonly stream: string; readonly viewers: number }[];
 }

@@ -94,6 +94,11 @@ export class EdgeIngest implements IntakeListener {
     );
   }
 
+  /** Published here, or its publisher may come back to its run. */
+  get isHeld(): boolean {
+    return this.isLive || (this.#lostAt !== undefined && this.#lastNode !== undefined);
+  }
+
   /** Somebody here waits for what nobody publishes here: so many. */
   get unserved(): number {
     if (this.isLive) return 0;

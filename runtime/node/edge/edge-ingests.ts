@@ -53,6 +53,13 @@ export class EdgeIngests {
     return ingest;
   }
 
+  /** Streams that are published here, or may be again at once. */
+  published(): readonly string[] {
+    return [...this.#byName.values()]
+      .filter(({ isHeld }) => isHeld)
+      .map(({ outlet }) => outlet.name);
+  }
+
   /** Streams with receivers or watchers and no publisher of their own. */
   demand(): { readonly stream: string; readonly viewers: number }[] {
     return [...this.#byName.values()]

@@ -354,6 +354,10 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
     return isYielded;
   }
 
+  published(): readonly string[] {
+    return this.#ingests.published();
+  }
+
   demand(): { readonly stream: string; readonly viewers: number }[] {
     return this.#ingests.demand();
   }
