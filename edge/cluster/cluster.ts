@@ -175,13 +175,12 @@ export class Cluster {
 
   #updateDemand(): void {
     if (this.#isStopped) return;
-    const demand = this.#command((edge) => edge.demand()) ?? [];
-    const streams = demand.map(({ stream }) => stream);
-    this.subscriptions.update(this.#now(), streams, this.links);
+    const wanted = this.#command((edge) => edge.presence().wanted) ?? [];
+    this.subscriptions.update(this.#now(), wanted, this.links);
   }
 
   #releaseUnused(): void {
-    this.claims.releaseUnused(this.#command((edge) => edge.published()) ?? []);
+    this.claims.releaseUnused(this.#command((edge) => edge.presence().published) ?? []);
   }
 
   #handleLost(stream: string, by: StreamRecord, how: "moved" | "lost"): void {

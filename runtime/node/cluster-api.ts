@@ -26,6 +26,14 @@ export interface ClusterHooks {
   ): { readonly to: readonly Address[]; readonly why: string } | undefined;
 }
 
+/** Streams by what they are to an edge. */
+export interface StreamPresence {
+  /** Those with a publisher here, or one that may come back to its run. */
+  readonly published: readonly string[];
+  /** Those that somebody here waits for or watches, and nobody publishes here. */
+  readonly wanted: readonly string[];
+}
+
 /** Commands of an edge that is one of many. */
 export interface ClusterCommands {
   /** The other edges that would take viewers and publishers: members turn to them when this edge dies. */
@@ -39,8 +47,5 @@ export interface ClusterCommands {
    * one was first ("lost": the publisher is told so).
    */
   yieldStream(now: Ms, stream: string, how: "moved" | "lost", detail: string): boolean;
-  /** Streams with a publisher here, or one that may come back to its run. */
-  published(): readonly string[];
-  /** Streams that somebody here waits for and nobody publishes here, and how many wait. */
-  demand(): readonly { readonly stream: string; readonly viewers: number }[];
+  presence(): StreamPresence;
 }

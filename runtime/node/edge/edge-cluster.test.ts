@@ -295,8 +295,8 @@ describe("a stream", () => {
     const all = new Edges([{ knows: (stream) => stream === "live/far" }]);
     const viewer = all.viewer([all.at(0)], "live/far");
     all.pass(500);
-    const demand = () => all.edge(0).command((edge) => edge.demand());
-    expect(demand()).toEqual([{ stream: "live/far", viewers: 1 }]);
+    const demand = () => all.edge(0).command((edge) => edge.presence().wanted);
+    expect(demand()).toEqual(["live/far"]);
     viewer.stop((peer, now) => peer.close(now), false);
     all.pass(100);
     expect(demand()).toEqual([]);

@@ -205,7 +205,7 @@ export class EdgeIngest implements IntakeListener {
   /** Gives the publisher that was removed, if there was one. */
   kickPublisher(now: Ms): Publisher | undefined {
     const publisher = this.#publisher;
-    if (publisher === undefined) return undefined;
+    if (publisher === undefined || publisher.isRemote) return undefined;
     this.#publisher = undefined;
     publisher.session?.close(now, CloseCode.notWanted, "removed by the operator");
     this.#end(now, CloseCode.notWanted);
@@ -215,7 +215,7 @@ export class EdgeIngest implements IntakeListener {
   /** Another edge has the stream: its publisher has moved there with its run, or somebody else was first. */
   yieldPublisher(now: Ms, how: "moved" | "lost", detail: string): Publisher | undefined {
     const publisher = this.#publisher;
-    if (publisher === undefined) return undefined;
+    if (publisher === undefined || publisher.isRemote) return undefined;
     this.#publisher = undefined;
     const code = how === "moved" ? CloseCode.moved : CloseCode.streamBusy;
     publisher.session?.close(now, code, detail);
@@ -371,17 +371,11 @@ export class EdgeIngest implements IntakeListener {
     const session = this.#publisher?.session;
     const source = this.outlet.source;
     if (session === undefined || !(source instanceof Intake)) return;
+    const playOutOffsetMs = this.outlet.playoutMsMax() - session.srttMs() / 2;
+    const bytesPerSecond = Math.round(this.#meter.bytesPerSecond(now));
+    const known = { playOutOffsetMs, uncertaintyMs: 0, next: source.index.oldest() };
     for (const stream of session.sinks.keys()) {
-      const playOutOffsetMs = this.outlet.playoutMsMax() - session.srttMs() / 2;
-      session.sendFeedback(now, [
-        {
-          stream,
-          playOutOffsetMs,
-          uncertaintyMs: 0,
-          next: source.index.oldest(),
-          bytesPerSecond: Math.round(this.#meter.bytesPerSecond(now)),
-        },
-      ]);
+      session.sendFeedback(now, [{ stream, ...known, bytesPerSecond }]);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Ms } from "../../base/time.ts";
 import type { EdgeEvent, EdgeOptions, EdgeStreamStats, LinkStats } from "../api.ts";
+import type { StreamPresence } from "../cluster-api.ts";
 import { linkStats } from "../link-stats.ts";
 import type { NodeEnvironment } from "../node.ts";
 import { SWARM_PARAMS } from "../swarm-params.ts";
@@ -53,18 +54,13 @@ export class EdgeIngests {
     return ingest;
   }
 
-  /** Streams that are published here, or may be again at once. */
-  published(): readonly string[] {
-    return [...this.#byName.values()]
-      .filter(({ isHeld }) => isHeld)
-      .map(({ outlet }) => outlet.name);
-  }
-
-  /** Streams with receivers or watchers and no publisher of their own. */
-  demand(): { readonly stream: string; readonly viewers: number }[] {
-    return [...this.#byName.values()]
-      .map(({ outlet, unserved }) => ({ stream: outlet.name, viewers: unserved }))
-      .filter(({ viewers }) => viewers > 0);
+  /** What is published here, or may be again at once, and what is waited for here. */
+  presence(): StreamPresence {
+    const all = [...this.#byName.values()];
+    return {
+      published: all.filter(({ isHeld }) => isHeld).map(({ outlet }) => outlet.name),
+      wanted: all.filter(({ unserved }) => unserved > 0).map(({ outlet }) => outlet.name),
+    };
   }
 
   stats(now: Ms): EdgeStreamStats[] {

@@ -27,7 +27,7 @@ import type {
   LinkStats,
   LocalPublisher,
 } from "../api.ts";
-import type { ClusterCommands } from "../cluster-api.ts";
+import type { ClusterCommands, StreamPresence } from "../cluster-api.ts";
 import { EgressCap } from "../edge-swarm/egress-cap.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import type {
@@ -46,7 +46,7 @@ import { EdgeMembers } from "./edge-members.ts";
 import { createMesh } from "./edge-mesh.ts";
 
 const TICK_MS = 250;
-/** Each this many ticks the viewers hear the clock, and the publishers what their viewers need. */
+/** Each so many ticks viewers hear the clock, publishers what their viewers need. */
 const CLOCK_TICKS = 4;
 
 export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, SessionHost {
@@ -90,12 +90,11 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
     env.random.fill(this.#node);
     const { agent, mesh } = options;
     const emit = (event: EdgeEvent): void => this.#outbox.event(event);
-    const parts = { hot: env.hot, agent, node: this.#node, emit };
-    const more = { ingests: this.#ingests, lines: this.#lines };
-    this.#mesh = mesh === undefined ? undefined : createMesh({ ...parts, ...more }, mesh);
+    const own = { hot: env.hot, agent, node: this.#node, emit, lines: this.#lines };
+    const parts = { ...own, ingests: this.#ingests };
+    this.#mesh = mesh === undefined ? undefined : createMesh(parts, mesh);
   }
 
-  /** Runs a command of the mesh, which an edge that stands alone has none of. */
   #inMesh(now: Ms, command: (mesh: Mesh) => void): void {
     if (this.#mesh !== undefined) command(this.#mesh);
     this.#finish(now);
@@ -354,12 +353,8 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
     return isYielded;
   }
 
-  published(): readonly string[] {
-    return this.#ingests.published();
-  }
-
-  demand(): { readonly stream: string; readonly viewers: number }[] {
-    return this.#ingests.demand();
+  presence(): StreamPresence {
+    return this.#ingests.presence();
   }
 
   drain(_now: Ms): void {
