@@ -9,11 +9,13 @@ import { bindUdp } from "../../runtime/io/bind-udp.ts";
 import { systemClock } from "../../runtime/io/clock.ts";
 import { DatagramBatch } from "../../runtime/io/datagram-batch.ts";
 import { runNode } from "../../runtime/io/driver.ts";
+import { type Libc, openLibc } from "../../runtime/io/linux/libc.ts";
 import type { UdpSocket } from "../../runtime/io/udp.ts";
 import { createHotPath } from "../../runtime/wasm/create.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { HEAD_BYTES } from "../../runtime/wire/packet.ts";
-import { BODY_BYTES, FanNode } from "./fan-node.ts";
+import { BareTurn, BODY_BYTES, bareSocket } from "./bare.ts";
+import { FanNode } from "./fan-node.ts";
 
 export interface FanFigures {
   /** CPU seconds of the whole process, user and system. */
@@ -45,7 +47,13 @@ const udp = await bindUdp({
   port: 0,
   sendBy: subject.endsWith("many") ? "many" : "auto",
 });
-const load = subject.startsWith("bare") ? bareLoad(udp) : shoalLoad(udp);
+const load = await loadOf(subject);
+
+async function loadOf(name: string): Promise<Load> {
+  if (!name.startsWith("bare")) return shoalLoad(udp);
+  const libc = await openLibc();
+  return libc === undefined || name.endsWith("many") ? bareLoad(udp) : bareSegments(libc);
+}
 
 function loopback(port: number): Address {
   return { family: 4, ip: "127.0.0.1", port };
@@ -53,6 +61,7 @@ function loopback(port: number): Address {
 
 interface Load {
   turn(share: number): void;
+  datagrams(): number;
   mediaBytes(): number;
   resent(): number;
   closed(): number;
@@ -60,9 +69,9 @@ interface Load {
 }
 
 function shoalLoad(socket: UdpSocket): Load {
-  const hot = createHotPath({ memoryMiB: 64 });
+  const hot = createHotPath({ memoryMiB: 128 });
   const env = { hot, random: new Prng(1), bootEpoch: 1 };
-  const node = new FanNode(env, systemClock.now(), receivers, addresses);
+  const node = new FanNode(env, systemClock.now(), receivers, TURNS, addresses);
   const loop = runNode({
     node,
     udp: socket,
@@ -73,13 +82,31 @@ function shoalLoad(socket: UdpSocket): Load {
   });
   return {
     turn: (share) => {
-      node.push(systemClock.now(), bytes, share, TURNS);
+      node.push(systemClock.now(), share, bytes);
       loop.wake();
     },
+    datagrams: () => socket.counters.datagramsOut,
     mediaBytes: () => node.mediaBytes,
     resent: () => node.resent,
     closed: () => node.closed,
     stop: () => loop.stop(),
+  };
+}
+
+/** One turn's messages, made once. */
+async function bareSegments(libc: Libc): Promise<Load> {
+  const { fd, close } = await bareSocket();
+  const turn = new BareTurn(libc, fd, Math.ceil(receivers / TURNS), bytes, addresses);
+  let turns = 0;
+  return {
+    turn: () => {
+      turns += turn.send();
+    },
+    datagrams: () => turns * turn.datagrams,
+    mediaBytes: () => turns * turn.mediaBytes,
+    resent: () => 0,
+    closed: () => 0,
+    stop: close,
   };
 }
 
@@ -103,6 +130,7 @@ function bareLoad(socket: UdpSocket): Load {
         media += frames * bytes;
       }
     },
+    datagrams: () => socket.counters.datagramsOut,
     mediaBytes: () => media,
     resent: () => 0,
     closed: () => 0,
@@ -128,7 +156,7 @@ const timer = setInterval(() => {
     from = {
       cpu: process.cpuUsage(),
       at: now,
-      out: udp.counters.datagramsOut,
+      out: load.datagrams(),
       media: load.mediaBytes(),
       resent: load.resent(),
     };
@@ -142,7 +170,7 @@ function finish(now: number): void {
   const figures: FanFigures = {
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     seconds: (now - from.at) / 1000,
-    datagrams: udp.counters.datagramsOut - from.out,
+    datagrams: load.datagrams() - from.out,
     mediaBytes: load.mediaBytes() - from.media,
     resent: load.resent() - from.resent,
     sendsBy: udp.sendsBy,

@@ -44,6 +44,8 @@ export function runNode<Event>(options: RunOptions<Event>): RunningNode {
  * Timeouts handled without a look at the sockets; a node due for longer is called again after one.
  */
 const TIMEOUTS_PER_WAKE = 8;
+/** Full calls for datagrams before the sending goes on. */
+const RECEIVES_PER_WAKE = 8;
 /** `setTimeout` takes whole milliseconds, and its longest is 2^31−1 (about 24 days). */
 const TIMER_MS_MIN = 1;
 const TIMER_MS_MAX = 0x7fff_ffff;
@@ -76,12 +78,13 @@ class Loop<Event> implements RunningNode {
     this.#options = options;
     const nowhere: Address = { family: 4, ip: "0.0.0.0", port: 0 };
     const data = new Uint8Array(0);
-    this.#datagram = { kind: "datagram", from: nowhere, data, slot: 0, line: 0 };
+    this.#datagram = { kind: "datagram", from: nowhere, data, slot: 0, line: 0, hasMore: false };
     const sockets = [options.udp, ...(options.moreLines ?? [])];
     this.#lines = sockets.map((udp) => ({ udp, batch: new DatagramBatch() }));
     for (const [line, udp] of sockets.entries()) {
       udp.onDatagrams({
-        handleDatagram: (from, bytes) => this.#handleDatagram(line, from, bytes),
+        handleDatagram: (from, bytes, hasMore = false) =>
+          this.#handleDatagram(line, from, bytes, hasMore),
         handleError: (error) => options.onError(error),
       });
     }
@@ -104,8 +107,9 @@ class Loop<Event> implements RunningNode {
     for (const { udp } of this.#lines) udp.close();
   }
 
-  #handleDatagram(line: number, from: Address, data: Uint8Array): void {
+  #handleDatagram(line: number, from: Address, data: Uint8Array, hasMore: boolean): void {
     if (this.#isStopped) return;
+    this.#datagram.hasMore = hasMore;
     this.#datagram.line = line;
     this.#datagram.from = from;
     this.#datagram.data = data;
@@ -122,7 +126,7 @@ class Loop<Event> implements RunningNode {
       isFine = false;
       this.#options.onError(error);
     }
-    this.#drain();
+    if (!isFine || input.kind === "timeout" || input.hasMore !== true) this.#drain();
     return isFine;
   }
 
@@ -145,7 +149,10 @@ class Loop<Event> implements RunningNode {
   #poll(): void {
     const { node, hot } = this.#options;
     try {
-      for (let output = node.pollOutput(); output !== undefined; output = node.pollOutput()) {
+      for (;;) {
+        this.#pollTrains();
+        const output = node.pollOutput();
+        if (output === undefined) break;
         if (output.kind === "event") {
           this.#events.push(output.event);
           continue;
@@ -158,6 +165,24 @@ class Loop<Event> implements RunningNode {
     } catch (error) {
       this.#options.onError(error);
     }
+    for (const { udp } of this.#lines) udp.flushTrains?.();
+  }
+
+  /** Trains that come next go to the system from where they lie, behind what is in the batch. */
+  #pollTrains(): void {
+    const { node, hot } = this.#options;
+    if (node.pollTrain === undefined || !this.#takesTrains()) return;
+    for (let train = node.pollTrain(); train !== undefined; train = node.pollTrain()) {
+      const line = this.#lines[train.line];
+      if (line === undefined) continue; /* a line that was given no socket */
+      if (line.batch.count > 0) line.udp.send(line.batch);
+      line.udp.addTrain?.(train, hot);
+    }
+  }
+
+  #takesTrains(): boolean {
+    for (const { udp } of this.#lines) if (udp.takesTrains !== true) return false;
+    return true;
   }
 
   #hand(event: Event): void {
@@ -178,28 +203,55 @@ class Loop<Event> implements RunningNode {
     this.#isFlushQueued = true;
     setImmediate(() => {
       this.#isFlushQueued = false;
-      if (!this.#isStopped) this.#flush();
+      this.#flush();
     });
   }
 
   #flush(): void {
+    if (this.#isStopped) return;
+    /* What is handled in here is flushed in here. */
+    const wasQueued = this.#isFlushQueued;
+    this.#isFlushQueued = true;
+    let hasMore = false;
+    try {
+      hasMore = this.#receive();
+      if (!this.#isStopped && this.#serve()) hasMore = true;
+    } finally {
+      this.#isFlushQueued = wasQueued;
+    }
+    if (hasMore) this.#queueFlush();
+  }
+
+  /** Takes in what came while the node was busy; true when there may be more. */
+  #receive(): boolean {
+    let hasMore = false;
+    for (const { udp } of this.#lines) {
+      for (let i = 0; i < RECEIVES_PER_WAKE && udp.receiveNow?.() === true; i++) {
+        hasMore = i === RECEIVES_PER_WAKE - 1;
+      }
+    }
+    return hasMore;
+  }
+
+  /** Has the node do what is due, and sends; true when more is due than it may do now. */
+  #serve(): boolean {
     const { node, clock } = this.#options;
     for (let i = 0; node.pollTimeout() <= clock.now(); i++) {
       if (i === TIMEOUTS_PER_WAKE) {
         this.#send();
-        this.#queueFlush();
-        return;
+        return true;
       }
       const isFine = this.#input(TIMEOUT);
-      if (this.#isStopped) return;
+      if (this.#isStopped) return false;
       if (!isFine) {
         this.#send();
         this.#arm(ms(clock.now() + ERROR_PAUSE_MS));
-        return;
+        return false;
       }
     }
     this.#send();
     this.#arm(node.pollTimeout());
+    return false;
   }
 
   /** A timer set for too early costs one idle wake; one set anew for every datagram costs more. */

@@ -4,6 +4,8 @@
  * the caller: UDP may lose anything, so what the system refuses is counted and forgotten, and the
  * protocol above finds out as it does for any other loss.
  */
+import type { HotPath } from "../core/hot-path/hot-path.ts";
+import type { Train } from "../core/session/train.ts";
 import type { Address } from "../wire/address.ts";
 import type { DatagramBatch } from "./datagram-batch.ts";
 
@@ -13,6 +15,13 @@ export interface UdpSocket {
   readonly counters: UdpCounters;
   /** How it sends (bind-udp.ts). */
   readonly sendsBy: "segments" | "many";
+  /** It takes trains as they are at present; when not (or absent), send their datagrams one by one. */
+  readonly takesTrains?: boolean;
+  /** Takes a train, if `takesTrains`; it leaves with `flushTrains` at the latest, before the node is called again. */
+  addTrain?(train: Readonly<Train>, hot: HotPath): void;
+  flushTrains?(): void;
+  /** Hands over at once what has come in the meantime, where there is a way to; true when there may be more. */
+  receiveNow?(): boolean;
   /**
    * Sends the batch's datagrams in order and empties the batch. What the system does not take now
    * is kept, at most `BACKLOG_DATAGRAMS_MAX`, and sent before anything newer once there is room.
@@ -27,8 +36,11 @@ export interface UdpSocket {
 }
 
 export interface DatagramHandler {
-  /** `data` belongs to the handler. */
-  handleDatagram(from: Address, data: Uint8Array): void;
+  /**
+   * `data` belongs to the handler, but for what `receiveNow` hands over: that is valid during the call.
+   * `hasMore`: another follows at once.
+   */
+  handleDatagram(from: Address, data: Uint8Array, hasMore?: boolean): void;
   /** The system reports trouble with the socket itself; it stays open. */
   handleError(error: Error): void;
 }

@@ -5,12 +5,18 @@
  */
 import type { Ms } from "../base/time.ts";
 import type { Output } from "../core/session/outbox.ts";
+import type { Train } from "../core/session/train.ts";
 import type { Address } from "../wire/address.ts";
 
 export interface Node<Event> {
   handleInput(now: Ms, input: Input): void;
   /** The next thing to do, or undefined when drained. The object is reused: take what you need before the next call. */
   pollOutput(): Output<Event> | undefined;
+  /**
+   * The next thing to do if it is a train, as a whole; undefined otherwise. For drivers that can gather; to any other
+   * `pollOutput` gives the same datagrams one by one.
+   */
+  pollTrain?(): Train | undefined;
   /** When to call `handleInput` with a timeout; `NEVER` when only input can wake the node. */
   pollTimeout(): Ms;
 }
@@ -25,10 +31,13 @@ export type Input =
       readonly slot: number;
       /** Of a node with several lines, the one it came in by (0 when absent). */
       readonly line?: number;
+      /** Another datagram follows at once: what can be done once for all of them may wait for the last. */
+      readonly hasMore?: boolean;
     }
   | { readonly kind: "timeout" };
 
 export type { Output, Transmit } from "../core/session/outbox.ts";
+export type { Train } from "../core/session/train.ts";
 
 /** What the outside gives a node at birth. */
 export interface NodeEnvironment {

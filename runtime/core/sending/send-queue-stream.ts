@@ -50,7 +50,11 @@ export class OutgoingStream {
 
   /** Counts a video run as offered; a key frame closes the group before it. */
   noteOffered(now: Ms, run: Run): void {
-    if (run.isKey && run.next === 0) {
+    this.noteDemand(now, run.isKey && run.next === 0, run.bytesLeft);
+  }
+
+  noteDemand(now: Ms, beginsGroup: boolean, bytes: number): void {
+    if (beginsGroup) {
       if (now - this.#groupAt > 100) {
         this.groupMs = now - this.#groupAt;
         this.groupBps = (this.#groupBytes * 8000) / this.groupMs;
@@ -58,20 +62,32 @@ export class OutgoingStream {
       this.#groupAt = now;
       this.#groupBytes = 0;
     } else if (Number.isNaN(this.#groupAt)) this.#groupAt = now;
-    this.#groupBytes += run.bytesLeft;
+    this.#groupBytes += bytes;
   }
 
   /* ---------------------------------------------------------------- sent segments */
 
   noteSent(now: Ms, run: Run): void {
-    if (run.first === this.#newestFirst) return;
-    this.#newestFirst = run.first;
+    this.noteSegment(now, run.first, run.total, run.flags, run.sendClass, run.deadlineMs);
+  }
+
+  /** A fragment of the segment goes out; `total` and so on are the segment's. */
+  noteSegment(
+    now: Ms,
+    first: number,
+    total: number,
+    flags: number,
+    sendClass: SendClass,
+    deadlineMs: number,
+  ): void {
+    if (first === this.#newestFirst) return;
+    this.#newestFirst = first;
     const isFull = this.#sentAt >= this.#size && this.deadlineAt(this.#at(this.#sentAt)) > now;
     if (isFull && this.#size < SENT_MAX) this.#grow();
     const at = this.#at(this.#sentAt++);
-    this.#sent[at] = run.first;
-    this.#sent[at + 1] = (run.total << 16) | (run.flags << 8) | run.sendClass;
-    this.#sent[at + 2] = run.deadlineMs;
+    this.#sent[at] = first;
+    this.#sent[at + 1] = (total << 16) | (flags << 8) | sendClass;
+    this.#sent[at + 2] = deadlineMs;
   }
 
   #at(count: number): number {
@@ -125,6 +141,11 @@ export class OutgoingStream {
   noteKey(): void {
     this.#dropped.length = 0;
     this.#isBroken = false;
+  }
+
+  /** Nothing is given up that a fragment of the segment at `first` could need. */
+  isIntact(first: number): boolean {
+    return !this.#isBroken && this.#dropped.length === 0 && first !== this.#goneFirst;
   }
 
   /** Whether `run` is worth nothing, since what it needs, or a part of itself, was dropped. */

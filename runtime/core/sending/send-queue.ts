@@ -9,6 +9,7 @@ import { PathControl } from "./rate-control-path.ts";
 import { Backlog } from "./send-queue-backlog.ts";
 import { newRepair, type Repair, Repairs } from "./send-queue-repairs.ts";
 import { DATA_HEAD_BYTES, type Run } from "./send-queue-run.ts";
+import type { OutgoingStream } from "./send-queue-stream.ts";
 import {
   type AckSample,
   BUNDLE_BODY_BYTES,
@@ -80,6 +81,11 @@ export class SendQueue {
     return this.queuedBytes === 0 && this.#repairs?.isEmpty !== false;
   }
 
+  /** A loss is being repaired. */
+  get hasRepairs(): boolean {
+    return this.#repairs?.isEmpty === false;
+  }
+
   /** bit/s this session may use; 0 = not limited so far. */
   get rateBps(): number {
     return this.#path?.rate.limitBps ?? 0;
@@ -138,6 +144,23 @@ export class SendQueue {
     }
     backlog.tellGone(now);
     this.#uplink.ready(this, sendClass);
+  }
+
+  /** Whether a fragment of the segment at `first` may go past the queue: nothing waits, is paced or was given up. */
+  isClear(now: Ms, stream: number, first: number): boolean {
+    if (this.isClosed || this.queuedBytes > 0 || now < this.#fullUntil) return false;
+    if (!this.isThin && !this.path.rate.allows(now)) return false;
+    if (this.takesParts || this.#backlog === undefined) return true;
+    return this.#backlog.streamOf(stream).isIntact(first);
+  }
+
+  /** Notes `bytes` of UDP payload that go past the queue (fan-out.ts); what of is to be noted in what it returns. */
+  noteDirect(now: Ms, stream: number, bytes: number): OutgoingStream {
+    const { rate } = this.path;
+    rate.noteDemand(now, bytes);
+    rate.noteSent(now, bytes);
+    this.#backlog ??= new Backlog(this.port, this.#uplink.runs);
+    return this.#backlog.streamOf(stream);
   }
 
   /** A packet with this fragment was acknowledged, perhaps late, after it was declared lost. */

@@ -60,6 +60,11 @@ export class Uplink {
     return this.#rate.mode !== "free";
   }
 
+  /** It has no rate to keep: what a session's own path allows may go at once. */
+  get isFree(): boolean {
+    return this.#rate.paceBps === Number.POSITIVE_INFINITY;
+  }
+
   /** Queueing delay that stands in front of all sessions, ms. */
   get queueMs(): number {
     return this.#shared.standingMs;
@@ -83,6 +88,12 @@ export class Uplink {
   countSent(now: Ms, bytes: number): void {
     this.bytesSent += bytes;
     this.#rate.noteSent(now, bytes);
+  }
+
+  /** Bytes that went to many at once (session/fan-out.ts). */
+  countFanned(now: Ms, bytes: number): void {
+    this.bytesSent += bytes;
+    this.#rate.noteDemand(now, bytes);
   }
 
   /** Sends what may go now. */

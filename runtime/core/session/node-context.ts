@@ -102,6 +102,11 @@ export class NodeContext {
     this.#dirty.push(session);
   }
 
+  /** Something is due for the session at `at`, maybe before all else; to be called without a change of the rest. */
+  dueBy(session: Session, at: Ms): void {
+    if (session.heapIndex < 0 || at < session.heapDeadline) this.timers.set(session, at);
+  }
+
   /** Takes a datagram of type 0x10 or above. */
   handleDatagram(now: Ms, from: Address, data: Uint8Array, slot: number): void {
     const session = isConnected(data) ? this.#find(data) : undefined;
@@ -167,7 +172,7 @@ export class NodeContext {
     if (isSample) session.pongRttMs = Number.POSITIVE_INFINITY;
     const receiverUnits = (hot.out[Settled.receiverClock] ?? 0) >>> 0;
     const sentMs = hot.outF64[Settled.largestSentF64] ?? 0;
-    this.#dispatch(now, session, acked, lost);
+    if (lost > 0 || !this.#isPlain(session, acked)) this.#dispatch(now, session, acked, lost);
     if (!session.isOpen || acked + lost === 0) return;
     const sample = this.#sample;
     sample.bytesAcked = bytesAcked;
@@ -176,6 +181,18 @@ export class NodeContext {
     sample.receiverMs = isSample ? session.remoteClock.read(receiverUnits) : Number.NaN;
     sample.oneWayMs = sample.receiverMs - sentMs;
     this.uplink.handleAck(now, session.queue, sample);
+  }
+
+  /** Nothing was acknowledged but fragments, none of which anything waits for: most ACKs. */
+  #isPlain(session: Session, acked: number): boolean {
+    if (session.queue.hasRepairs) return false;
+    const { out } = this.hot;
+    const words = Settled.entryBytes / 4;
+    const end = Settled.entriesAt / 4 + acked * words;
+    for (let at = Settled.entriesAt / 4; at < end; at += words) {
+      if (out[at] !== PacketKind.fragment) return false;
+    }
+    return true;
   }
 
   /** The handlers may call the hot path, which reuses its results area: the entries are copied first. */

@@ -5,7 +5,8 @@
  */
 import { assert } from "../../base/assert.ts";
 import type { Address } from "../../wire/address.ts";
-import { HEADER_ARENA_BYTES, type HotPath } from "../hot-path/hot-path.ts";
+import { Fan, HEADER_ARENA_BYTES, type HotPath } from "../hot-path/hot-path.ts";
+import { type Cargo, Train } from "./train.ts";
 
 /**
  * A datagram to send: `head` bytes and, when `slot` is not 0, the payload of that slot right behind them. Both lie in
@@ -32,12 +33,15 @@ const QUEUE_MAX = 16384;
 
 export class Outbox<Event> {
   readonly #hot: HotPath;
-  #queue: (QueuedDatagram | Event)[] = [];
+  #queue: (QueuedDatagram | Train | Event)[] = [];
   #head = 0;
   #used = 0;
   readonly #transmit: Transmit;
   #lastSlot = 0;
   readonly #pool: QueuedDatagram[] = [];
+  readonly #trains: Train[] = [];
+  /** What the trains carry, its references held. */
+  readonly #cargos: Cargo[] = [];
   datagrams = 0;
   bytes = 0;
 
@@ -91,6 +95,49 @@ export class Outbox<Event> {
     this.commit(to, packet.length, 0, line);
   }
 
+  /* ---------------------------------------------------------------- trains */
+
+  /** How many heads of trains fit before the box is drained. */
+  get roomForHeads(): number {
+    const heads = Math.floor((ROOM_BYTES - this.#used) / Fan.headBytes);
+    return this.#queue.length < QUEUE_MAX - Fan.receiversMax ? heads : 0;
+  }
+
+  /** `cargo` holds references, which are given back when the box is drained. */
+  hold(cargo: Cargo): void {
+    this.#cargos.push(cargo);
+  }
+
+  /** Queues a train of `count` heads written at the reserved place, `bytes` with its payloads. */
+  commitTrain(
+    to: Address,
+    count: number,
+    bits: number,
+    cargo: Cargo,
+    bytes: number,
+    line: number,
+  ): void {
+    const train = this.#trains.pop() ?? new Train();
+    train.to = to;
+    train.line = line;
+    train.headPtr = this.#hot.headerArenaPtr + this.#used;
+    train.bits = bits;
+    train.cargo = cargo;
+    this.#used += count * Fan.headBytes;
+    this.#queue.push(train);
+    this.datagrams += count;
+    this.bytes += bytes;
+  }
+
+  /** The next thing if that is a train, as a whole. Reused: take what you need before the next call. */
+  pollTrain(): Train | undefined {
+    const next = this.#queue[this.#head];
+    if (!(next instanceof Train)) return undefined;
+    this.#head++;
+    this.#trains.push(next);
+    return next;
+  }
+
   event(event: Event): void {
     this.#queue.push(event);
   }
@@ -98,12 +145,12 @@ export class Outbox<Event> {
   poll(): Output<Event> | undefined {
     this.#releaseLast();
     if (this.#head === this.#queue.length) {
-      this.#queue.length = 0;
-      this.#head = 0;
-      this.#used = 0;
+      this.#reset();
       return undefined;
     }
-    const next = this.#queue[this.#head++] as QueuedDatagram | Event;
+    const next = this.#queue[this.#head] as QueuedDatagram | Train | Event;
+    if (next instanceof Train) return this.#firstOf(next);
+    this.#head++;
     if (!(next instanceof QueuedDatagram)) return { kind: "event", event: next };
     this.#transmit.to = next.to;
     this.#transmit.headPtr = next.headPtr;
@@ -113,6 +160,29 @@ export class Outbox<Event> {
     this.#lastSlot = next.slot;
     this.#pool.push(next);
     return this.#transmit;
+  }
+
+  /** A train's next datagram. */
+  #firstOf(train: Train): Transmit {
+    const i = 31 - Math.clz32(train.bits & -train.bits);
+    this.#transmit.to = train.to;
+    this.#transmit.headPtr = train.headPtr;
+    this.#transmit.headLength = Fan.headBytes;
+    this.#transmit.slot = train.cargo.slots[i] as number;
+    this.#transmit.line = train.line;
+    train.bits &= train.bits - 1;
+    train.headPtr += Fan.headBytes;
+    if (train.bits === 0) this.pollTrain();
+    return this.#transmit;
+  }
+
+  #reset(): void {
+    this.#queue.length = 0;
+    this.#head = 0;
+    this.#used = 0;
+    for (let cargo = this.#cargos.pop(); cargo !== undefined; cargo = this.#cargos.pop()) {
+      cargo.release(this.#hot);
+    }
   }
 
   get isEmpty(): boolean {

@@ -115,7 +115,9 @@ function receiveAck(context: NodeContext, now: Ms, session: Session, data: Uint8
   if (length === 0) return false;
   const end = ID_BYTES + length;
   const scratch = context.outbox.scratchPtr;
-  context.hot.bytes.set(data.subarray(ID_BYTES, end), scratch);
+  const { bytes } = context.hot;
+  /* So short that a loop is quicker than a call, and needs no view. */
+  for (let i = 0; i < length; i++) bytes[scratch + i] = data[ID_BYTES + i] as number;
   context.settle(now, session, context.hot.ackParse(session.handle, now, scratch, length));
   if (end < data.length && session.isOpen) receiveFeedback(now, session, data, end);
   return true;

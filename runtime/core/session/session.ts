@@ -83,6 +83,11 @@ export class Session extends SessionState {
     this.#pingAt = now;
   }
 
+  /** Which of the node's lines it uses. */
+  get line(): number {
+    return this.#context.line;
+  }
+
   /** Media out; made on first use. */
   get queue(): SendQueue {
     if (this.#queue === undefined) {
@@ -344,6 +349,14 @@ export class Session extends SessionState {
     this.noteFlight();
     this.#context.touch(this);
     return bytes;
+  }
+
+  /** Packets went out past `commit` (fan-out.ts): their bytes, and when one of them would be lost by time. */
+  noteFanned(now: Ms, bytes: number, lossAt: Ms): void {
+    this.bytesOut += bytes;
+    this.#lastSentAt = now;
+    this.#lossAt = lossAt;
+    this.#context.dueBy(this, lossAt);
   }
 
   /* ---------------------------------------------------------------- figures of the path */

@@ -27,7 +27,7 @@ import { streamIdOf } from "../stream-id.ts";
 import type { SwarmParams } from "../swarm-params.ts";
 import { type SpendingCap, spend } from "./edge-spending.ts";
 import { EdgeWatch, groupMs, keptBytes } from "./edge-watch.ts";
-import { Outlet, type OutletTap } from "./outlet.ts";
+import type { Outlet } from "./outlet.ts";
 import { isHeldAgainst, type Publisher, sameBytes } from "./publisher-seat.ts";
 
 /** A publisher may come back to its run for this long before viewers are told it is over. */
@@ -58,14 +58,13 @@ export class EdgeIngest implements IntakeListener {
 
   constructor(
     env: NodeEnvironment,
-    name: string,
+    outlet: Outlet,
     retention: SegmentIndexOptions,
     params: SwarmParams,
     emit: (event: EdgeEvent) => void,
-    tap?: OutletTap,
   ) {
     this.#env = env;
-    this.outlet = new Outlet(env.hot, name, tap);
+    this.outlet = outlet;
     this.swarm = new EdgeSwarm(this.outlet, env.random, params);
     this.compensation = new Compensation(params, env.random, {
       feederOf: (child, number) => this.swarm.feederOf(child, number),

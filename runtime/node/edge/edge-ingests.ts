@@ -9,18 +9,26 @@ import { linkStats } from "../link-stats.ts";
 import type { NodeEnvironment } from "../node.ts";
 import { SWARM_PARAMS } from "../swarm-params.ts";
 import { EdgeIngest } from "./edge-ingest.ts";
-import type { OutletTap } from "./outlet.ts";
+import type { FanRounds } from "./fan-round.ts";
+import { Outlet, type OutletTap } from "./outlet.ts";
 
 export class EdgeIngests {
   readonly #env: NodeEnvironment;
   readonly #options: EdgeOptions;
   readonly #emit: (event: EdgeEvent) => void;
+  readonly #rounds: FanRounds;
   readonly #byName = new Map<string, EdgeIngest>();
   /** Where a stream goes besides. */
   tapOf: (name: string) => OutletTap | undefined = () => undefined;
 
-  constructor(env: NodeEnvironment, options: EdgeOptions, emit: (event: EdgeEvent) => void) {
+  constructor(
+    env: NodeEnvironment,
+    options: EdgeOptions,
+    rounds: FanRounds,
+    emit: (event: EdgeEvent) => void,
+  ) {
     this.#env = env;
+    this.#rounds = rounds;
     this.#options = options;
     this.#emit = emit;
   }
@@ -48,8 +56,8 @@ export class EdgeIngests {
     if (known !== undefined) return known;
     const { retainMs, groupMsMax, swarm = SWARM_PARAMS } = this.#options;
     const retention = { retainMs, groupMsMax };
-    const tap = this.tapOf(name);
-    const ingest = new EdgeIngest(this.#env, name, retention, swarm, this.#emit, tap);
+    const outlet = new Outlet(this.#env.hot, name, this.#rounds, this.tapOf(name));
+    const ingest = new EdgeIngest(this.#env, outlet, retention, swarm, this.#emit);
     this.#byName.set(name, ingest);
     return ingest;
   }

@@ -2,7 +2,7 @@
  * An edge's ways to the world: for each of its lines a table of sessions, an uplink and a door for those who knock. An
  * edge that stands alone has one.
  */
-import { type Ms, ms } from "../../base/time.ts";
+import { AT_ONCE, type Ms, ms } from "../../base/time.ts";
 import { Uplink } from "../../core/sending/uplink.ts";
 import { Acceptor, type Admission } from "../../core/session/acceptor.ts";
 import { NodeContext } from "../../core/session/node-context.ts";
@@ -11,6 +11,7 @@ import type { Session } from "../../core/session/session.ts";
 import type { Address } from "../../wire/address.ts";
 import type { ConnectPacket } from "../../wire/handshake.ts";
 import type { NodeEnvironment } from "../node.ts";
+import { FanRounds } from "./fan-round.ts";
 
 export type AdmitOnLine = (
   now: Ms,
@@ -20,17 +21,21 @@ export type AdmitOnLine = (
 ) => Admission;
 
 export class EdgeLines {
-  readonly contexts: readonly NodeContext[];
+  readonly contexts: readonly [NodeContext, ...NodeContext[]];
+  /** What is to be pushed in this turn. */
+  readonly rounds: FanRounds;
   readonly #acceptors: readonly Acceptor[];
   /** By which door somebody came who has to wait for an answer. */
   readonly #doors = new WeakMap<ConnectPacket, Acceptor>();
 
   constructor(env: NodeEnvironment, outbox: Outbox<unknown>, count: number, admit: AdmitOnLine) {
     const unlimited = Number.POSITIVE_INFINITY;
-    this.contexts = Array.from({ length: count }, (_, line) => {
+    const open = (line: number): NodeContext => {
       const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
       return new NodeContext(env.hot, env.random, outbox, uplink, line);
-    });
+    };
+    this.contexts = [open(0), ...Array.from({ length: count - 1 }, (_, i) => open(i + 1))];
+    this.rounds = new FanRounds(this.contexts);
     this.#acceptors = this.contexts.map((context, line) => {
       const acceptor: Acceptor = new Acceptor(context, (now, from, connect) => {
         this.#doors.set(connect, acceptor);
@@ -56,10 +61,12 @@ export class EdgeLines {
   }
 
   handleTimeouts(now: Ms): void {
+    this.rounds.run(now);
     for (const context of this.contexts) context.handleTimeouts(now);
   }
 
   nextTimeout(): Ms {
+    if (this.rounds.isDue) return AT_ONCE;
     let at = Number.POSITIVE_INFINITY;
     for (const context of this.contexts) at = Math.min(at, context.nextTimeout());
     return ms(at);

@@ -37,11 +37,11 @@ import type {
   RemoteStream,
   RouteText,
 } from "../mesh/mesh-api.ts";
-import type { Input, NodeEnvironment } from "../node.ts";
+import type { Input, NodeEnvironment, Train } from "../node.ts";
 import { EdgeAdmission } from "./edge-admission.ts";
 import type { EdgeIngest } from "./edge-ingest.ts";
 import { EdgeIngests } from "./edge-ingests.ts";
-import { EdgeLines } from "./edge-lines.ts";
+import { type AdmitOnLine, EdgeLines } from "./edge-lines.ts";
 import { EdgeMembers } from "./edge-members.ts";
 import { createMesh } from "./edge-mesh.ts";
 
@@ -71,14 +71,13 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
   constructor(env: NodeEnvironment, options: EdgeOptions) {
     this.#hot = env.hot;
     this.#options = options;
-    const { maxEgressBps } = options;
-    this.#egress = maxEgressBps === undefined ? undefined : new EgressCap(maxEgressBps);
+    const { maxEgressBps: cap } = options;
+    this.#egress = cap === undefined ? undefined : new EgressCap(cap);
     this.#outbox = new Outbox(env.hot);
-    this.#ingests = new EdgeIngests(env, options, (event) => this.#outbox.event(event));
-    const lineCount = options.mesh?.lines.length ?? 1;
-    this.#lines = new EdgeLines(env, this.#outbox, lineCount, (now, line, from, connect) =>
-      this.#admit(now, line, from, connect),
-    );
+    const admit: AdmitOnLine = (now, line, from, by) => this.#admit(now, line, from, by);
+    this.#lines = new EdgeLines(env, this.#outbox, options.mesh?.lines.length ?? 1, admit);
+    const emit = (event: EdgeEvent): void => this.#outbox.event(event);
+    this.#ingests = new EdgeIngests(env, options, this.#lines.rounds, emit);
     this.#members = new EdgeMembers(env.random, () => this.#bySession.keys());
     this.#admission = new EdgeAdmission(env, options, this.#ingests, this.#egress, {
       viewers: () => this.#viewers,
@@ -89,9 +88,8 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
     });
     env.random.fill(this.#node);
     const { agent, mesh } = options;
-    const emit = (event: EdgeEvent): void => this.#outbox.event(event);
-    const own = { hot: env.hot, agent, node: this.#node, emit, lines: this.#lines };
-    const parts = { ...own, ingests: this.#ingests };
+    const [ingests, lines] = [this.#ingests, this.#lines];
+    const parts = { hot: env.hot, agent, node: this.#node, emit, ingests, lines };
     this.#mesh = mesh === undefined ? undefined : createMesh(parts, mesh);
   }
 
@@ -112,6 +110,7 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
       } else if (this.#mesh?.handleDatagram(now, line, data) !== true) {
         this.#lines.handleHandshake(now, line, from, data);
       }
+      if (input.hasMore === true) return;
     } else {
       this.#lines.handleTimeouts(now);
       this.#mesh?.handleTimeout(now);
@@ -123,6 +122,8 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
   pollOutput(): Output<EdgeEvent> | undefined {
     return this.#outbox.poll();
   }
+
+  readonly pollTrain = (): Train | undefined => this.#outbox.pollTrain();
 
   pollTimeout(): Ms {
     if (!this.#outbox.isEmpty) return AT_ONCE;
@@ -309,10 +310,8 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
   kick(now: Ms, stream: string, from?: string): boolean {
     const ingest = this.#ingests.get(stream);
     if (ingest === undefined) return false;
-    const isKicked =
-      from === undefined
-        ? this.#freed(ingest.kickPublisher(now))
-        : this.#kickViewer(now, ingest, from);
+    let isKicked = from !== undefined && this.#kickViewer(now, ingest, from);
+    if (from === undefined) isKicked = this.#freed(ingest.kickPublisher(now));
     this.#finish(now);
     return isKicked;
   }

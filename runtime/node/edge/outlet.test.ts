@@ -7,17 +7,25 @@ import { Intake } from "../intake.ts";
 import { linkStats } from "../link-stats.ts";
 import { OwnStream } from "../peer/own-stream.ts";
 import { streamIdOf } from "../stream-id.ts";
+import { FanRounds } from "./fan-round.ts";
 import { Outlet } from "./outlet.ts";
 
 const IDENTITY = { name: "live/a", id: streamIdOf("live/a"), epoch: 3 };
 const RETENTION = { retainMs: 5000, groupMsMax: 12_000 };
 
+/** Fragments by themselves, as a super node passes them on, and by rounds, as an edge does. */
+const WAYS = [
+  ["fragment by fragment", false],
+  ["by rounds", true],
+] as const;
+
 /** Alice has a stream and an outlet; Bob receives it. */
-function setup() {
+function setup(byRounds: boolean) {
   const pair = new Pair().open(500);
   const { a, b } = pair;
   const own = new OwnStream(a.hot, IDENTITY, RETENTION);
-  const outlet = new Outlet(a.hot, IDENTITY.name);
+  const rounds = byRounds ? new FanRounds([a.context]) : undefined;
+  const outlet = new Outlet(a.hot, IDENTITY.name, rounds);
   const whole: number[] = [];
   const intake = new Intake(b.hot, IDENTITY, RETENTION, {
     handleFresh: () => {},
@@ -40,6 +48,7 @@ function setup() {
             outlet.fanOut(now, cut.first + at, at, cut.total, cut.flags, bytes);
           }
         }
+        rounds?.run(now);
         alice.context.finish(now);
       });
       pair.pass(10);
@@ -63,9 +72,9 @@ function setup() {
   return { pair, own, outlet, intake, whole, answers, push, add, ask };
 }
 
-describe("an outlet", () => {
+describe.each(WAYS)("an outlet, %s", (_, byRounds) => {
   test("tells a receiver of the run, and pushes it what comes", () => {
-    const { pair, outlet, whole, push, add } = setup();
+    const { pair, outlet, whole, push, add } = setup(byRounds);
     add();
     push(5);
     pair.pass(100);
@@ -75,7 +84,7 @@ describe("an outlet", () => {
   });
 
   test("gives a late joiner the group so far, marked as that", () => {
-    const { pair, intake, whole, push, add } = setup();
+    const { pair, intake, whole, push, add } = setup(byRounds);
     push(6);
     add();
     pair.pass(200);
@@ -84,7 +93,7 @@ describe("an outlet", () => {
   });
 
   test("answers what is asked for: here, gone, not yet, or too much", () => {
-    const { pair, own, intake, answers, push, add, ask } = setup();
+    const { pair, own, intake, answers, push, add, ask } = setup(byRounds);
     add();
     pair.drop = ({ bytes }) => bytes[0] === 0x10 || bytes[0] === 0x11;
     push(4);
@@ -110,7 +119,7 @@ describe("an outlet", () => {
   });
 
   test("a run that is over still repairs its tail, then gives everything back", () => {
-    const { pair, outlet, whole, push, add } = setup();
+    const { pair, outlet, whole, push, add } = setup(byRounds);
     add();
     push(3);
     pair.pass(100);
@@ -132,7 +141,7 @@ describe("an outlet", () => {
   });
 
   test("a receiver that takes no control in is dropped, and nothing throws", () => {
-    const { pair, outlet, push, add } = setup();
+    const { pair, outlet, push, add } = setup(byRounds);
     add();
     push(2);
     pair.alice.command((alice, now) => {
@@ -152,7 +161,7 @@ describe("an outlet", () => {
 });
 
 test("a link's figures are its session's", () => {
-  const { pair, push, add } = setup();
+  const { pair, push, add } = setup(true);
   add();
   push(10);
   pair.pass(500);

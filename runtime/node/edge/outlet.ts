@@ -17,6 +17,7 @@ import { EndingRun } from "../ending-run.ts";
 import type { EpochSource } from "../intake.ts";
 import { PLAYOUT_MS, Receiver } from "../peer/receiver.ts";
 import { RateMeter } from "../rate-meter.ts";
+import { FanRound, type FanRounds, queueFor, type RoundOwner } from "./fan-round.ts";
 import { type AnswerGate, answerRequest } from "./outlet-answers.ts";
 
 export interface SentTotals {
@@ -65,13 +66,14 @@ export interface OutletTap {
   ): void;
 }
 
-export class Outlet {
+export class Outlet implements RoundOwner {
   readonly name: string;
   readonly tap: OutletTap | undefined;
   readonly #hot: HotPath;
   readonly receivers = new Map<Session, Receiver>();
   /** Those of them that are pushed anything, in their order; undefined = to be picked anew. */
   #fed: Receiver[] | undefined;
+  readonly #round: FanRound | undefined;
   source: EpochSource | undefined;
   #ending: EndingRun | undefined;
   /** Everything handed to the queues, and the part that was pushed. */
@@ -86,9 +88,11 @@ export class Outlet {
   /** To receivers that have left. */
   readonly #sentBefore = { bytesOut: 0, packetsLost: 0, packetsResent: 0, framesDropped: 0 };
 
-  constructor(hot: HotPath, name: string, tap?: OutletTap) {
+  /** With `rounds` the fragments of a turn leave together, when those are run; else each by itself. */
+  constructor(hot: HotPath, name: string, rounds?: FanRounds, tap?: OutletTap) {
     this.#hot = hot;
     this.name = name;
+    this.#round = rounds === undefined ? undefined : new FanRound(rounds);
     this.tap = tap;
   }
 
@@ -108,6 +112,7 @@ export class Outlet {
 
   /** The run is over; receivers wait for the next. Its last frames have `lingerMs` to arrive. */
   end(now: Ms, lingerMs = 0): void {
+    this.runRound(now);
     const source = this.source;
     this.#ending?.release();
     this.#ending = undefined;
@@ -139,6 +144,7 @@ export class Outlet {
   /* ---------------------------------------------------------------- receivers */
 
   add(now: Ms, session: Session, wanted: Subscription = EVERYTHING): void {
+    this.runRound(now);
     const receiver = new Receiver(session, wanted.mask, wanted.k, this.#unpick);
     this.#unpick();
     this.receivers.set(session, receiver);
@@ -150,6 +156,7 @@ export class Outlet {
 
   /** Replaces what a receiver is pushed; with `from`, what is here of it from that fragment on is sent at once. */
   subscribe(now: Ms, session: Session, wanted: Subscription): void {
+    this.runRound(now);
     const receiver = this.receivers.get(session);
     if (receiver === undefined) return;
     receiver.mask = wanted.mask;
@@ -159,6 +166,7 @@ export class Outlet {
 
   /** Adds sub-streams to what a receiver is pushed, beginning at fragment `from`. */
   push(now: Ms, session: Session, mask: number, from?: number): void {
+    this.runRound(now);
     const receiver = this.receivers.get(session);
     if (receiver === undefined) return;
     const before = receiver.mask;
@@ -257,7 +265,7 @@ export class Outlet {
 
   /* ---------------------------------------------------------------- media */
 
-  /** A fragment is here: every receiver of its sub-stream gets it. */
+  /** A fragment is here: every receiver of its sub-stream gets it, in this turn of the loop. */
   fanOut(
     now: Ms,
     number: number,
@@ -267,32 +275,39 @@ export class Outlet {
     bytes: number,
   ): void {
     this.tap?.fragment(now, number, index, total, flags, bytes);
-    this.#fed ??= [...this.receivers.values()].filter(({ mask }) => mask !== 0);
-    if (this.#fed.length === 0) return;
+    const receivers = this.#receiversFed();
+    if (receivers.length === 0) return;
     const source = this.source as EpochSource;
     const captured = source.index.capturedAt(number, now);
     const pushed = withPhase(flags & ~FLAG_RESENT, Phase.push);
-    let sent = 0;
-    for (const receiver of this.#fed) {
-      if (receiver.index === 0 || !receiver.wants(number)) continue;
-      receiver.session.queue.takesParts = !isWhole(receiver);
-      receiver.session.queue.enqueueFragment(
-        now,
-        receiver.index,
-        number,
-        index,
-        total,
-        pushed,
-        bytes,
-        captured + receiver.playoutMs,
-        SendClass.push,
-      );
-      sent += bytes;
+    const slot = this.#hot.fragmentSlot(source.index.store, number);
+    const fragment = { number, index, total, flags: pushed, slot, bytes, captured };
+    if (this.#round !== undefined) {
+      this.#round.add(this, fragment);
+      if (this.#round.isFull) this.runRound(now);
+      return;
     }
-    if (sent === 0) return;
-    this.bytesOut += sent;
-    this.meter.count(now, sent);
-    this.pushMeter.count(now, sent);
+    let sent = 0;
+    for (const receiver of receivers) sent += queueFor(now, receiver, [fragment]);
+    this.#countPushed(now, sent);
+  }
+
+  /** Sends what the turn has gathered. */
+  runRound(now: Ms): void {
+    if (this.#round === undefined || this.#round.isEmpty) return;
+    this.#countPushed(now, this.#round.run(now, this.#receiversFed()));
+  }
+
+  #receiversFed(): readonly Receiver[] {
+    this.#fed ??= [...this.receivers.values()].filter(({ mask }) => mask !== 0);
+    return this.#fed;
+  }
+
+  #countPushed(now: Ms, bytes: number): void {
+    if (bytes === 0) return;
+    this.bytesOut += bytes;
+    this.meter.count(now, bytes);
+    this.pushMeter.count(now, bytes);
   }
 
   /** Queues a fragment that is here for one receiver; false when it is not here. */
@@ -376,9 +391,4 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
   totals.packetsLost += session.packetsLost;
   totals.packetsResent += session.packetsResent;
   totals.framesDropped += session.queue.segmentsDropped;
-}
-
-/** All sub-streams of the stream are pushed to it from here. */
-function isWhole(receiver: Receiver): boolean {
-  return receiver.mask === (receiver.k === 32 ? 0xffff_ffff : 2 ** receiver.k - 1);
 }

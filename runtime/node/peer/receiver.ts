@@ -48,6 +48,11 @@ export class Receiver {
     this.#masked();
   }
 
+  /** All sub-streams of the stream are pushed to it from here. */
+  get isWhole(): boolean {
+    return this.#mask === (this.k === 32 ? 0xffff_ffff : 2 ** this.k - 1);
+  }
+
   wants(number: number): boolean {
     return ((this.#mask >>> (number % this.k)) & 1) === 1;
   }

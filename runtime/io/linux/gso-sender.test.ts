@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
-import type { Address } from "../wire/address.ts";
-import { bindUdp } from "./bind-udp.ts";
-import { DatagramBatch } from "./datagram-batch.ts";
-import { GsoSender } from "./udp-linux-gso.ts";
+import type { Address } from "../../wire/address.ts";
+import { bindUdp } from "../bind-udp.ts";
+import { DatagramBatch } from "../datagram-batch.ts";
+import { GsoSender } from "./gso-sender.ts";
+import { MessageCalls } from "./message-calls.ts";
+import { Sockaddrs } from "./sockaddrs.ts";
 
 const A: Address = { family: 4, ip: "10.0.0.1", port: 1000 };
 const B: Address = { family: 4, ip: "10.0.0.2", port: 2000 };
@@ -21,7 +23,13 @@ function sender(answers: number[]) {
     },
     errno: () => errno,
   };
-  return { asked, gso: new GsoSender(libc, 3, false, () => 0x10_0000_0000) };
+  const addressOf = () => 0x10_0000_0000;
+  const calls = new MessageCalls(libc, 3);
+  return {
+    asked,
+    calls,
+    gso: new GsoSender(calls, new Sockaddrs({ addressOf }, false), addressOf),
+  };
 }
 
 function batchOf(...datagrams: [Address, number][]): DatagramBatch {
@@ -47,10 +55,10 @@ test("what is not taken is told as the first datagram of the first message left"
 test("news of earlier datagrams costs another call; a refusal ends this way for good", () => {
   const news = sender([-111, 2]);
   expect(news.gso.send(batchOf([A, 1], [B, 1]))).toBe(2);
-  expect(news.gso.isBroken).toBe(false);
+  expect(news.calls.isBroken).toBe(false);
   const refused = sender([1, -5]);
   expect(refused.gso.send(batchOf([A, 1], [B, 1]))).toBe(1);
-  expect(refused.gso.isBroken).toBe(true);
+  expect(refused.calls.isBroken).toBe(true);
 });
 
 test("an address of another family is left to others", () => {
