@@ -10,6 +10,7 @@ import {
   type Check,
   commitName,
   machineName,
+  type Ratio,
   type Report,
   type Result,
   ratiosOf,
@@ -52,6 +53,7 @@ export const wan: Bench = {
 export async function runWan(options: BenchValues): Promise<Report> {
   const missing = WanNetwork.missing();
   if (missing !== undefined) throw new Error(`wan cannot run here: it needs ${missing}`);
+  const commit = commitName();
   const skipped: string[] = [];
   const subjects = wantedSubjects(options, skipped);
   const cells = wantedCells(options);
@@ -81,15 +83,11 @@ export async function runWan(options: BenchValues): Promise<Report> {
   );
   return {
     name: "wan",
-    commit: commitName(),
+    commit,
     machine: machineName(),
     runs: seeds,
     results,
-    ratios: subjects
-      .filter((subject) => subject !== "shoal")
-      .flatMap((subject) => ratiosOf(results, "shoal", subject))
-      .concat(ratiosOf(results, "shoal", "oracle"))
-      .filter(({ value }) => Number.isFinite(value)),
+    ratios: ratiosAmong(results, subjects),
     workHash: workHash(orders),
     checks: checksOf(results, cells, book),
     skipped: [...skipped, ...book.thrownAway()],
@@ -215,6 +213,14 @@ function caseResults(
     return runs.length === 0 ? [] : resultsOf(cell, deadlineMs, subject, runs);
   });
   return [...results, ...oracleResults(cell, deadlineMs), ...limitResults(cell, deadlineMs)];
+}
+
+/** Where both have a figure that is one. */
+function ratiosAmong(results: readonly Result[], subjects: readonly Subject[]): Ratio[] {
+  const finite = results.filter(({ value }) => Number.isFinite(value));
+  return [...subjects.filter((subject) => subject !== "shoal"), "oracle"].flatMap((subject) =>
+    ratiosOf(finite, "shoal", subject),
+  );
 }
 
 function workHash(orders: readonly RunOrder[]): string {
