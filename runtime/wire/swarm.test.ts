@@ -14,7 +14,7 @@ import {
   makeTicket,
   TICKET_BYTES,
 } from "./swarm.ts";
-import { bytesOf, datagramsLike, peerRefs, reports, u32s } from "./testing/arbitraries.ts";
+import { bytesOf, datagramsLike, peerRefs, reports, u16s, u32s } from "./testing/arbitraries.ts";
 
 function packet(type: number, body: (buf: Uint8Array, at: number) => number): Uint8Array {
   const buf = new Uint8Array(MAX_DATAGRAM).fill(0xee);
@@ -68,13 +68,13 @@ describe("MAP", () => {
     const maps = fc.uint8Array({ maxLength: MAP_BYTES_MAX });
     const spares = fc.integer({ min: -5, max: 40_000_000 });
     fc.assert(
-      fc.property(maps, u32s, spares, (bits, base, spareBps) => {
+      fc.property(maps, u32s, u16s, spares, (bits, base, run, spareBps) => {
         const data = packet(PacketType.MAP, (buf, at) =>
-          encodeMap(buf, at, 7, base, spareBps, bits.length, (place) => buf.set(bits, place)),
+          encodeMap(buf, at, 7, base, run, spareBps, bits.length, (place) => buf.set(bits, place)),
         );
         const map = decodeMap(data, ID_BYTES);
         expect(map?.stream).toBe(7);
-        expect(map?.base).toBe(base);
+        expect([map?.base, map?.run]).toEqual([base, run]);
         expect(map?.bits).toEqual(bits);
         const spare = map?.spareBps ?? Number.NaN;
         expect(spare).toBeLessThanOrEqual(Math.max(0, spareBps));

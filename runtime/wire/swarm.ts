@@ -25,6 +25,7 @@ export const PEER_ADDRESSES_MAX = 4;
 export const MAP_BYTES_MAX = 64;
 /** Sub-streams a REPORT speaks of. */
 export const REPORT_CHILDREN_MAX = 32;
+const MAP_FIXED_BYTES = 10;
 const SPARE_UNIT_BPS = 64_000;
 const PEER_FIXED_BYTES = NODE_BYTES + TICKET_BYTES + 3;
 const TICKET_CONTEXT = utf8Bytes("shoal peer");
@@ -104,24 +105,30 @@ export interface MapPacket {
   readonly stream: number;
   /** First fragment of the bitmap, u32. */
   readonly base: number;
+  /** So many fragments before it are all here, u16. */
+  readonly run: number;
   /** Upload to spare, bit/s, in steps of 64 kbit/s up to 16 Mbit/s. */
   readonly spareBps: number;
   /** Bit i (LSB first) = fragment base + i is here. A view, valid during the call. */
   readonly bits: Uint8Array;
 }
 
-/** Writes stream (2), base (4), spare (1), n (1), and calls `fill` to write n bytes of bitmap at the place given. */
+/**
+ * Writes stream (2), base (4), run (2), spare (1), n (1), and calls `fill` to write n bytes of bitmap at the place
+ * given.
+ */
 export function encodeMap(
   buf: Uint8Array,
   at: number,
   stream: number,
   base: number,
+  run: number,
   spareBps: number,
   bytes: number,
   fill: (at: number) => void,
 ): number {
   assert(bytes >= 0 && bytes <= MAP_BYTES_MAX, "map: at most 64 bytes");
-  const end = putU32(buf, putU16(buf, at, stream), base);
+  const end = putU16(buf, putU32(buf, putU16(buf, at, stream), base), run);
   buf[end] = Math.min(255, Math.max(0, Math.floor(spareBps / SPARE_UNIT_BPS)));
   buf[end + 1] = bytes;
   fill(end + 2);
@@ -129,12 +136,14 @@ export function encodeMap(
 }
 
 export function decodeMap(data: Uint8Array, at: number): MapPacket | undefined {
-  if (data.length < at + 8) return undefined;
-  const bytes = data[at + 7] as number;
+  const bitsAt = at + MAP_FIXED_BYTES;
+  if (data.length < bitsAt) return undefined;
+  const bytes = data[bitsAt - 1] as number;
   const stream = u16(data, at);
-  if (stream === 0 || bytes > MAP_BYTES_MAX || data.length !== at + 8 + bytes) return undefined;
-  const spareBps = (data[at + 6] as number) * SPARE_UNIT_BPS;
-  return { stream, base: u32(data, at + 2), spareBps, bits: data.subarray(at + 8) };
+  if (stream === 0 || bytes > MAP_BYTES_MAX || data.length !== bitsAt + bytes) return undefined;
+  const spareBps = (data[bitsAt - 2] as number) * SPARE_UNIT_BPS;
+  const [base, run] = [u32(data, at + 2), u16(data, at + 6)];
+  return { stream, base, run, spareBps, bits: data.subarray(bitsAt) };
 }
 
 /* ------------------------------------------------------------------ REPORT */

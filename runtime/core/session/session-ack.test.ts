@@ -3,7 +3,7 @@ import { ms, NEVER } from "../../base/time.ts";
 import { AckTiming } from "./session-ack.ts";
 import { ACK_FAST, ACK_PEER, ACK_REPEAT_FOR_MS } from "./session-types.ts";
 
-test("waits after the first packet, not after a number of them, not on a gap, not for long with control", () => {
+test("waits after the first packet, not after a number of them, not for long with control", () => {
   const timing = new AckTiming(ACK_PEER);
   expect(timing.ackDueAt).toBe(NEVER);
   timing.noteFresh(ms(100), false, 1, false);
@@ -14,8 +14,25 @@ test("waits after the first packet, not after a number of them, not on a gap, no
   expect(timing.ackDueAt).toBe(ms(111));
   timing.noteAckSent(ms(111));
   expect(timing.ackDueAt).toBe(NEVER);
-  timing.noteFresh(ms(112), true, 1, false);
-  expect(timing.ackDueAt).toBe(ms(112));
+});
+
+test("hurries with a gap where the sender repairs, not where the receiver does", () => {
+  const fast = new AckTiming(ACK_FAST);
+  fast.noteFresh(ms(112), true, 1, false);
+  expect(fast.ackDueAt).toBe(ms(112));
+  const peer = new AckTiming(ACK_PEER);
+  peer.noteFresh(ms(112), true, 1, false);
+  expect(peer.ackDueAt).toBe(ms(112 + ACK_PEER.delayMs));
+});
+
+test("feedback waits for an ACK, the latest of it, until the earliest time that was asked for", () => {
+  const timing = new AckTiming(ACK_PEER);
+  const entry = { playOutOffsetMs: 800, uncertaintyMs: 5, next: 7, bytesPerSecond: 100_000 };
+  timing.holdFeedback(ms(300), [{ stream: 1, ...entry }]);
+  timing.holdFeedback(ms(500), [{ stream: 2, ...entry }]);
+  expect(timing.feedbackDueAt).toBe(ms(300));
+  expect(timing.takeFeedback()).toEqual([{ stream: 2, ...entry }]);
+  expect([timing.feedbackDueAt, timing.takeFeedback()]).toEqual([NEVER, []]);
 });
 
 test("acknowledges again what came again", () => {

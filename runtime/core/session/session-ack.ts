@@ -1,10 +1,14 @@
 /**
  * When a session acknowledges: at once on a gap, after so many packets, or a while after the first. While the path
- * loses packets each ACK is said again, since on a thin stream the next one may be a frame away. The session is one of
+ * loses packets each ACK is said again, since on a thin stream the next one may be a frame away. Where the receiver
+ * repairs, a gap is no news to hurry with. Feedback that can wait travels with an ACK. The session is one of
  * these, not the owner of one: a node looks at thousands of them, and each object apart is one more to fetch.
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
+import type { FeedbackEntry } from "../../wire/feedback.ts";
 import { ACK_FAST, ACK_REPEAT_FOR_MS, ACK_REPEATS, type AckProfile } from "./session-types.ts";
+
+const NO_ENTRIES: readonly FeedbackEntry[] = [];
 
 export class AckTiming {
   /** When the next ACK is due. */
@@ -13,6 +17,7 @@ export class AckTiming {
   /** Until then the path counts as lossy. */
   #lossyUntil = 0;
   #repeatsLeft = 0;
+  #feedback: { until: Ms; entries: readonly FeedbackEntry[] } | undefined;
 
   constructor(profile: AckProfile) {
     this.ackProfile = profile;
@@ -28,7 +33,8 @@ export class AckTiming {
     const { repairs, everyPackets, delayMs } = this.ackProfile;
     if (isGap) this.#lossyUntil = now + ACK_REPEAT_FOR_MS;
     this.#repeatsLeft = now < this.#lossyUntil && repairs === "sender" ? ACK_REPEATS : 0;
-    if (isGap || pending >= everyPackets) this.ackDueAt = now;
+    const isUrgent = isGap && repairs === "sender";
+    if (isUrgent || pending >= everyPackets) this.ackDueAt = now;
     else if (isControl) this.ackDueAt = ms(Math.min(this.ackDueAt, now + ACK_FAST.delayMs));
     else if (this.ackDueAt === NEVER) this.ackDueAt = ms(now + delayMs);
   }
@@ -37,5 +43,22 @@ export class AckTiming {
   noteAckSent(now: Ms): void {
     this.ackDueAt = this.#repeatsLeft > 0 ? ms(now + this.ackProfile.delayMs) : NEVER;
     if (this.#repeatsLeft > 0) this.#repeatsLeft--;
+  }
+
+  /** What waits for an ACK leaves alone then. */
+  get feedbackDueAt(): Ms {
+    return this.#feedback?.until ?? NEVER;
+  }
+
+  /** Takes the place of what waits already; the earlier of both times holds. */
+  holdFeedback(until: Ms, entries: readonly FeedbackEntry[]): void {
+    this.#feedback = { until: ms(Math.min(this.feedbackDueAt, until)), entries };
+  }
+
+  /** What waits, for the packet that leaves now. */
+  takeFeedback(): readonly FeedbackEntry[] {
+    const entries = this.#feedback?.entries ?? NO_ENTRIES;
+    this.#feedback = undefined;
+    return entries;
   }
 }

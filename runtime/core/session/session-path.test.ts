@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../../base/prng.ts";
-import { ms } from "../../base/time.ts";
+import { type Ms, ms } from "../../base/time.ts";
 import type { Address } from "../../wire/address.ts";
 import { encodeChallenge, encodePing } from "../../wire/feedback.ts";
 import { encodeIdHead, ID_BYTES, PacketType } from "../../wire/packet.ts";
 import { ALICE, Pair } from "../testing/session-pair.ts";
-import { AddressCheck, UnwrappedClock } from "./session-path.ts";
+import { AddressCheck, nextPingAt, UnwrappedClock } from "./session-path.ts";
+import { ACK_FAST, ACK_PEER, type AckProfile } from "./session-types.ts";
 
 const MOVED: Address = { family: 4, ip: "10.0.0.77", port: 5000 };
 const VICTIM: Address = { family: 4, ip: "192.0.2.1", port: 53 };
@@ -96,6 +97,32 @@ describe("an address check", () => {
     expect(check.isProof(ms(900), MOVED, token)).toBe(true);
     expect(check.isProof(ms(901), MOVED, token)).toBe(false);
     expect(check.tokenFor(ms(902), VICTIM, random)).not.toEqual(token);
+  });
+});
+
+describe("pings", () => {
+  test("begin in quick succession and go on slowly", () => {
+    const since = ms(500);
+    const dueAt = [since];
+    const { pingStartMs, pingMs } = ACK_FAST;
+    for (let number = 1; number <= pingStartMs.length; number++) {
+      dueAt.push(nextPingAt(dueAt[number - 1] as Ms, since, number, ACK_FAST));
+    }
+    const last = since + (pingStartMs.at(-1) as number);
+    expect(dueAt).toEqual([...pingStartMs.map((at) => ms(since + at)), ms(last + pingMs)]);
+    expect(nextPingAt(ms(9000), since, 1, ACK_FAST)).toBe(ms(9000 + pingMs));
+  });
+
+  test("among peers stop for a while once one was answered", () => {
+    const pings = (ack: AckProfile) =>
+      new Pair({ ack }).open(1000).packets("alice", PacketType.PING).length;
+    expect([pings(ACK_FAST), pings(ACK_PEER)]).toEqual([ACK_FAST.pingStartMs.length, 1]);
+    const unanswered = new Pair({
+      ack: ACK_PEER,
+      drop: ({ bytes }) => bytes[0] === PacketType.PONG,
+    });
+    const sent = unanswered.open(1000).packets("alice", PacketType.PING);
+    expect(sent.length).toBe(ACK_PEER.pingStartMs.length);
   });
 });
 

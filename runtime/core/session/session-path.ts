@@ -5,7 +5,7 @@
 import type { Random } from "../../base/prng.ts";
 import { type Ms, ms } from "../../base/time.ts";
 import type { Address } from "../../wire/address.ts";
-import { PING_START_MS } from "./session-types.ts";
+import type { AckProfile } from "./session-types.ts";
 
 /** At most one CHALLENGE in this time to an unproven address. */
 const CHALLENGE_GAP_MS = 200;
@@ -52,10 +52,10 @@ export function isSame(a: Address, b: Address): boolean {
   return a.port === b.port && a.ip === b.ip;
 }
 
-/** When to ping after ping `number` (from 1): soon while they are the first few of the session, else after `pingMs`. */
-export function nextPingAt(now: Ms, since: Ms, number: number, pingMs: number): Ms {
-  const at = since + (PING_START_MS[number] ?? Number.NaN);
-  return at > now ? ms(at) : ms(now + pingMs);
+/** When to ping after ping `number` (from 1): soon while they are the first few of the session, else at the usual pace. */
+export function nextPingAt(now: Ms, since: Ms, number: number, profile: AckProfile): Ms {
+  const at = since + (profile.pingStartMs[number] ?? Number.NaN);
+  return at > now ? ms(at) : ms(now + profile.pingMs);
 }
 
 /** The other side's clock in ms from an arbitrary zero, followed from reading to reading (units of 100 µs, u32). */

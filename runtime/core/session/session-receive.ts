@@ -185,8 +185,7 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
       if (pong === undefined) return false;
       const sentAt = expandClock(pong.echoed, now);
       if (sentAt > now || now - sentAt > PONG_AGE_MS) return true;
-      session.clock.addSample(ms(sentAt), pong.received, pong.sent, now);
-      session.pongRttMs = now - sentAt;
+      session.handlePong(now, ms(sentAt), pong.received, pong.sent);
       session.host.handlePong?.(now, session, pong.number, now - sentAt);
       return true;
     }

@@ -22,7 +22,9 @@ export const PacketKind = { fragment: 1, bundle: 2, control: 3, probe: 4 } as co
 export interface AckProfile {
   readonly delayMs: number;
   readonly everyPackets: number;
-  /** Between two pings once the clock is known. */
+  /** First pings, ms since the session stands, so that the clock is known before the first frame is due. */
+  readonly pingStartMs: readonly number[];
+  /** Between two pings from then on; at once so slow when the clock is known among peers, who need the RTT only. */
   readonly pingMs: number;
   /** Nothing sent for this long: a PING keeps addresses open and the other side sure of us. */
   readonly keepaliveMs: number;
@@ -35,6 +37,7 @@ export interface AckProfile {
 export const ACK_FAST: AckProfile = {
   delayMs: 10,
   everyPackets: 8,
+  pingStartMs: [0, 60, 140, 300],
   pingMs: 2000,
   keepaliveMs: 1000,
   repairs: "sender",
@@ -42,7 +45,8 @@ export const ACK_FAST: AckProfile = {
 export const ACK_PEER: AckProfile = {
   delayMs: 500,
   everyPackets: 32,
-  pingMs: 8000,
+  pingStartMs: [0, 250, 750],
+  pingMs: 20_000,
   keepaliveMs: 1400,
   repairs: "receiver",
 };
@@ -55,8 +59,6 @@ export const ACK_REPEAT_FOR_MS = 1000;
 export const ACK_REPEATS = 1;
 /** Nothing heard for this long: the other side is gone. */
 export const DEAD_MS = 3000;
-/** First pings come in quick succession, so that the clock is known before the first frame is due. */
-export const PING_START_MS = [0, 60, 140, 300] as const;
 /** An answer to a PING older than this says nothing about the clock. */
 export const PONG_AGE_MS = 5000;
 

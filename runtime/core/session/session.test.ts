@@ -66,6 +66,33 @@ describe("control messages", () => {
   });
 });
 
+test("feedback that can wait travels with an ACK, and alone when none leaves in time", () => {
+  const pair = new Pair().open(300);
+  const entry = { playOutOffsetMs: 800, uncertaintyMs: 5, next: 7, bytesPerSecond: 100_000 };
+  const feed = () =>
+    pair.bob.command((bob, now) => {
+      bob.session.sendFeedback(now, [{ stream: 1, ...entry }], 100);
+      bob.context.finish(now);
+    });
+  const sizes = (type: number) =>
+    pair.sent
+      .splice(0)
+      .filter(({ from, bytes }) => from === "bob" && bytes[0] === type)
+      .map(({ bytes }) => bytes.length);
+  chat(pair, 1);
+  pair.pass(90);
+  expect(sizes(PacketType.ACK)[0]).toBeLessThan(9 + 15 + 16);
+  feed();
+  chat(pair, 1);
+  pair.pass(90);
+  expect(sizes(PacketType.ACK)[0]).toBeGreaterThanOrEqual(9 + 15 + 16);
+  feed();
+  pair.pass(99);
+  expect(sizes(PacketType.FEEDBACK)).toEqual([]);
+  pair.pass(2);
+  expect(sizes(PacketType.FEEDBACK)).toEqual([9 + 16]);
+});
+
 test("a round trip that was long for a while is not believed for ever by who sends nothing more", () => {
   const pair = new Pair({ link: { delayMs: 1200 } }).open(6000);
   pair.b.listen();

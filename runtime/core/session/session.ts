@@ -25,14 +25,12 @@ import {
 import {
   encodeControlHead,
   encodeIdHead,
-  ID_BYTES,
   MAX_DATAGRAM,
   NUMBERED_BYTES,
   PacketType,
 } from "../../wire/packet.ts";
 import { toClockUnits } from "../../wire/segment.ts";
-import { encodeMap, encodeReport, type ReportPacket } from "../../wire/swarm.ts";
-import { type HotPath, MAX_ACK_BYTES, Received, Status } from "../hot-path/hot-path.ts";
+import { type HotPath, Received, Status } from "../hot-path/hot-path.ts";
 import { SendQueue } from "../sending/send-queue.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SessionControl } from "./session-control.ts";
@@ -135,7 +133,15 @@ export class Session extends SessionState {
     return this.control;
   }
 
-  sendFeedback(now: Ms, entries: readonly FeedbackEntry[]): void {
+  /** Goes with an ACK if one leaves within `waitMs`, else alone. */
+  sendFeedback(now: Ms, entries: readonly FeedbackEntry[], waitMs = 0): void {
+    this.holdFeedback(ms(now + waitMs), entries);
+    if (waitMs <= 0) this.#flushFeedback(now);
+    else this.#context.touch(this);
+  }
+
+  #flushFeedback(now: Ms): void {
+    const entries = this.takeFeedback();
     this.sendUnnumbered(now, PacketType.FEEDBACK, (buf, at) => encodeFeedback(buf, at, entries));
   }
 
@@ -145,24 +151,6 @@ export class Session extends SessionState {
 
   sendRequest(now: Ms, request: RequestPacket): void {
     this.sendUnnumbered(now, PacketType.REQUEST, (buf, at) => encodeRequest(buf, at, request));
-  }
-
-  /** What we have: `fill` writes `bytes` of bitmap from fragment `base` on. */
-  sendMap(
-    now: Ms,
-    stream: number,
-    base: number,
-    spareBps: number,
-    bytes: number,
-    fill: (at: number) => void,
-  ): void {
-    this.sendUnnumbered(now, PacketType.MAP, (buf, at) =>
-      encodeMap(buf, at, stream, base, spareBps, bytes, fill),
-    );
-  }
-
-  sendReport(now: Ms, report: ReportPacket): void {
-    this.sendUnnumbered(now, PacketType.REPORT, (buf, at) => encodeReport(buf, at, report));
   }
 
   sendAnswer(now: Ms, answer: AnswerPacket): void {
@@ -198,7 +186,8 @@ export class Session extends SessionState {
     if (Number.isNaN(this.#lossAt)) this.#lossAt = this.#hot.lossDeadline(this.handle);
     const { keepaliveMs } = this.ackProfile;
     const aliveAt = Math.min(this.#lastSentAt + keepaliveMs, this.#lastReceivedAt + DEAD_MS);
-    const at = Math.min(this.ackDueAt, this.#lossAt, aliveAt, this.#pingAt);
+    const { ackDueAt, feedbackDueAt } = this;
+    const at = Math.min(ackDueAt, feedbackDueAt, this.#lossAt, aliveAt, this.#pingAt);
     const control = this.#isControlBusy ? this.control : undefined;
     return ms(control === undefined ? at : Math.min(at, control.resendAt(this.srttMs())));
   }
@@ -216,6 +205,7 @@ export class Session extends SessionState {
     if (now >= this.#hot.lossDeadline(this.handle)) this.#checkLoss(now);
     if (!this.isOpen) return;
     if (now >= this.ackDueAt) this.flushAck(now);
+    if (now >= this.feedbackDueAt) this.#flushFeedback(now);
     const { keepaliveMs } = this.ackProfile;
     if (now >= this.#pingAt || now >= this.#lastSentAt + keepaliveMs) this.ping(now);
     if (this.#isControlBusy) this.control?.handleTimeout(now, this.srttMs());
@@ -231,11 +221,9 @@ export class Session extends SessionState {
   }
 
   ping(now: Ms): void {
-    const isSettled = this.isReceiverRepaired && this.clock.ready;
     const sentAt = toClockUnits(now);
     const number = ++this.#pings;
-    const { pingMs } = this.ackProfile;
-    this.#pingAt = nextPingAt(now, this.since, isSettled ? Number.NaN : number, pingMs);
+    this.#pingAt = nextPingAt(now, this.since, number, this.ackProfile);
     this.sendUnnumbered(now, PacketType.PING, (buf, at) => encodePing(buf, at, number, sentAt));
   }
 
@@ -258,6 +246,15 @@ export class Session extends SessionState {
     const pending = this.#hot.ackPending(this.handle);
     this.noteFresh(now, result === Received.gap, pending, isControl);
     return true;
+  }
+
+  /** `received` and `sent`: by the other side's clock, of the PING of `sentAt` and its PONG. */
+  handlePong(now: Ms, sentAt: Ms, received: number, sent: number): void {
+    this.clock.addSample(sentAt, received, sent, now);
+    this.pongRttMs = now - sentAt;
+    /* Among peers, who need the round-trip time only, one answer is enough for a while. */
+    const { pingMs } = this.ackProfile;
+    if (this.isReceiverRepaired) this.#pingAt = ms(Math.max(this.#pingAt, sentAt + pingMs));
   }
 
   handleControlBytes(now: Ms, offset: number, bytes: Uint8Array): void {
@@ -293,8 +290,11 @@ export class Session extends SessionState {
 
   flushAck(now: Ms): void {
     this.noteAckSent(now);
-    const body = (_buf: Uint8Array, at: number) => at + this.#hot.ackBuild(this.handle, now, at);
-    this.sendUnnumbered(now, PacketType.ACK, body, ID_BYTES + MAX_ACK_BYTES);
+    const entries = this.takeFeedback();
+    this.sendUnnumbered(now, PacketType.ACK, (buf, at) => {
+      const end = at + this.#hot.ackBuild(this.handle, now, at);
+      return entries.length === 0 ? end : encodeFeedback(buf, end, entries);
+    });
   }
 
   /** Sends what the last input made due: called once at its end. */

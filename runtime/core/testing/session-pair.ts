@@ -20,13 +20,14 @@ import { Acceptor, type Admission } from "../session/acceptor.ts";
 import { Connector, type ConnectResult } from "../session/connector.ts";
 import { NodeContext } from "../session/node-context.ts";
 import { Outbox } from "../session/outbox.ts";
-import { ACK_FAST, type Session, type SessionHost } from "../session/session.ts";
+import { ACK_FAST, type AckProfile, type Session, type SessionHost } from "../session/session.ts";
 
 export const ALICE: Address = { family: 4, ip: "10.0.0.1", port: 4000 };
 export const BOB: Address = { family: 4, ip: "10.0.0.2", port: 4000 };
 export const STREAM = 1;
 
 export interface TalkerOptions {
+  readonly ack?: AckProfile | undefined;
   readonly ticketKey?: Uint8Array;
   readonly admit?: (connect: ConnectPacket) => Admission | undefined;
 }
@@ -45,6 +46,7 @@ export class Talker implements Node<never>, SessionHost {
   readonly closed: { readonly code: CloseCode; readonly detail: string; readonly at: Ms }[] = [];
   /** Numbers of the fragments that came, in the order of their coming. */
   readonly fragments: number[] = [];
+  readonly #ack: AckProfile;
   #store = 0;
 
   constructor(env: NodeEnvironment, options: TalkerOptions) {
@@ -54,12 +56,13 @@ export class Talker implements Node<never>, SessionHost {
     const uplink = new Uplink({ rateBpsInitial: unlimited, rateBpsMax: unlimited });
     this.context = new NodeContext(env.hot, env.random, this.outbox, uplink);
     env.random.fill(this.node);
+    this.#ack = options.ack ?? ACK_FAST;
     const ticketsOnly = options.ticketKey !== undefined;
     const admit = (_now: Ms, _from: Address, connect: ConnectPacket): Admission =>
       options.admit?.(connect) ?? {
         accept: { agent: "bob", node: this.node },
         host: this,
-        ack: ACK_FAST,
+        ack: this.#ack,
         opened: (session) => this.sessions.push(session),
       };
     this.acceptor = new Acceptor(this.context, admit, { ticketsOnly });
@@ -71,7 +74,7 @@ export class Talker implements Node<never>, SessionHost {
       to,
       ticket,
       host: this,
-      ack: ACK_FAST,
+      ack: this.#ack,
       params: () => ({ role: "viewer", stream: "live/a", agent: "alice", node: this.node }),
       done: (_at, result) => {
         this.results.push(result);
@@ -192,7 +195,7 @@ export class Pair {
         },
       });
     };
-    this.alice = add("alice", ALICE, {});
+    this.alice = add("alice", ALICE, { ack: options.ack });
     this.bob = add("bob", BOB, options);
   }
 

@@ -70,6 +70,8 @@ export class Outlet implements RoundOwner {
   readonly name: string;
   readonly tap: OutletTap | undefined;
   readonly #hot: HotPath;
+  /** Receivers hear of capture times from here; a peer's children have them from the edge. */
+  tellsClock = true;
   readonly receivers = new Map<Session, Receiver>();
   /** Those of them that are pushed anything, in their order; undefined = to be picked anew. */
   #fed: Receiver[] | undefined;
@@ -143,14 +145,15 @@ export class Outlet implements RoundOwner {
 
   /* ---------------------------------------------------------------- receivers */
 
-  add(now: Ms, session: Session, wanted: Subscription = EVERYTHING): void {
+  /** `isTold`: its ACCEPT said what `describeFirst` says. */
+  add(now: Ms, session: Session, wanted: Subscription = EVERYTHING, isTold = false): void {
     this.runRound(now);
     const receiver = new Receiver(session, wanted.mask, wanted.k, this.#unpick);
     this.#unpick();
     this.receivers.set(session, receiver);
     if (this.source === undefined) return;
     receiver.mask = wanted.burst ?? wanted.mask;
-    this.#bind(now, receiver, wanted.from);
+    this.#bind(now, receiver, wanted.from, isTold);
     receiver.mask = wanted.mask;
   }
 
@@ -204,13 +207,13 @@ export class Outlet implements RoundOwner {
   }
 
   /** Tells a receiver of the current epoch and sends it the group to start from. */
-  #bind(now: Ms, receiver: Receiver, from?: number): void {
+  #bind(now: Ms, receiver: Receiver, from?: number, isTold = false): void {
     const source = this.source as EpochSource;
     const { session } = receiver;
     receiver.index = session.nextStreamIndex();
     session.sources.set(receiver.index, { store: source.index.store });
     const info = this.describe(now, receiver.index);
-    session.sendControl(now, { t: "stream", ...info });
+    if (!isTold) session.sendControl(now, { t: "stream", ...info });
     if (!session.isOpen) return; /* it took nothing in */
     this.sendClock(now, receiver);
     this.#burst(now, receiver, from ?? info.first);
@@ -366,8 +369,9 @@ export class Outlet implements RoundOwner {
   }
 
   sendClock(now: Ms, receiver: Receiver): void {
-    const source = this.source;
-    if (source === undefined || receiver.index === 0 || !source.clock.ready) return;
+    const { source } = this;
+    if (!this.tellsClock || source === undefined || receiver.index === 0 || !source.clock.ready)
+      return;
     receiver.session.sendClock(now, [
       {
         stream: receiver.index,

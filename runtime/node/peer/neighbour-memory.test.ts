@@ -66,10 +66,16 @@ class Peer {
     random.fill(node);
     session.sinks.set(1, sink);
     session.sources.set(session.nextStreamIndex(), source);
-    const neighbour = this.neighbours.add(now, session, node, 1, false);
+    const neighbour = this.neighbours.add(now, session, node, 1, "mesh");
     this.outlet.add(now, session, { mask: 0, k: SWARM_PARAMS.subStreams });
     this.#talk(now, session);
-    neighbour.handleMap(now, { stream: 1, base: 0, spareBps: 0, bits: new Uint8Array(MAP_BYTES) });
+    neighbour.handleMap(now, {
+      stream: 1,
+      base: 0,
+      run: 0,
+      spareBps: 0,
+      bits: new Uint8Array(MAP_BYTES),
+    });
   }
 
   /** Pings answered, and a control message each way, settled. */

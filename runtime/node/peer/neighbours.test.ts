@@ -5,7 +5,7 @@ import type { Session } from "../../core/session/session.ts";
 import { createScorer } from "../../score/scorer.ts";
 import type { PeerRef } from "../../wire/swarm.ts";
 import { createSwarmParams } from "../swarm-params.ts";
-import { type Neighbour, Neighbours } from "./neighbours.ts";
+import { type Neighbour, type NeighbourRole, Neighbours } from "./neighbours.ts";
 
 const PARAMS = createSwarmParams({
   neighboursMax: 4,
@@ -26,21 +26,26 @@ describe("neighbours", () => {
     neighbours = new Neighbours(PARAMS, random, createScorer("rtt", random));
   });
 
-  function add(id: number, isChild = false, score = 0.5): Neighbour {
+  function add(id: number, role: NeighbourRole = "mesh", score = 0.5): Neighbour {
     const session = { id } as unknown as Session;
-    const neighbour = neighbours.add(ms(0), session, new Uint8Array(8).fill(id), 0, isChild);
+    const neighbour = neighbours.add(ms(0), session, new Uint8Array(8).fill(id), 0, role);
     neighbour.score = score;
     return neighbour;
   }
 
-  test("are bounded; children and those beyond the bound exchange no maps", () => {
-    const child = add(1, true);
-    expect([child.isMeshed, neighbours.meshed]).toEqual([false, 0]);
-    for (let id = 2; id < 6; id++) add(id);
+  test("are bounded; parents, children and those beyond the bound exchange no maps", () => {
+    const child = add(1, "child");
+    expect([child.isMeshed, neighbours.meshed, neighbours.missing]).toEqual([false, 0, 4]);
+    const parent = add(2, "parent");
+    expect([parent.isMeshed, neighbours.meshed, neighbours.missing]).toEqual([false, 0, 3]);
+    for (let id = 3; id < 6; id++) add(id);
     expect(neighbours.isFull).toBe(true);
-    expect(add(6).isMeshed).toBe(false);
+    const beyond = add(6);
+    expect(beyond.isMeshed).toBe(false);
+    neighbours.remove(beyond.session);
+    neighbours.remove(parent.session);
     neighbours.remove((neighbours.list[1] as Neighbour).session);
-    expect([neighbours.isFull, neighbours.meshed]).toEqual([false, 3]);
+    expect([neighbours.isFull, neighbours.meshed, neighbours.missing]).toEqual([false, 2, 2]);
   });
 
   test("are found by session and by node until they leave", () => {
@@ -63,7 +68,12 @@ describe("neighbours", () => {
   });
 
   test("give way when they are clearly worse than the rest and somebody waits", () => {
-    const [bad] = [add(1, false, 0.2), add(2, false, 0.8), add(3, false, 0.75), add(4, false, 0.8)];
+    const [bad] = [
+      add(1, "mesh", 0.2),
+      add(2, "mesh", 0.8),
+      add(3, "mesh", 0.75),
+      add(4, "mesh", 0.8),
+    ];
     const none = () => false;
     expect(neighbours.toReplace(ms(0), none)).toEqual([]);
     expect(neighbours.toReplace(ms(2000), none)).toEqual([]);
@@ -73,8 +83,8 @@ describe("neighbours", () => {
   });
 
   test("that feed us or are fed by us stay", () => {
-    const bad = add(1, false, 0.2);
-    for (let id = 2; id < 5; id++) add(id, false, 0.8);
+    const bad = add(1, "mesh", 0.2);
+    for (let id = 2; id < 5; id++) add(id, "mesh", 0.8);
     neighbours.addCandidates([refOf(9)]);
     neighbours.toReplace(ms(0), () => false);
     expect(neighbours.toReplace(ms(2000), (each) => each === bad)).toEqual([]);
@@ -83,14 +93,10 @@ describe("neighbours", () => {
   test("have what their last map shows", () => {
     const neighbour = add(1);
     const bits = new Uint8Array([0b0000_0101]);
-    neighbour.handleMap(ms(5), { stream: 1, base: 0xffff_ffff, spareBps: 7, bits });
+    neighbour.handleMap(ms(5), { stream: 1, base: 0xffff_ffff, run: 2, spareBps: 7, bits });
     bits[0] = 0; /* the packet's memory is used again */
-    expect([0xffff_ffff, 0, 1, 7, 8].map((number) => neighbour.has(number))).toEqual([
-      true,
-      false,
-      true,
-      false,
-      false,
-    ]);
+    const has = (...numbers: number[]) => numbers.map((number) => neighbour.has(number));
+    expect(has(0xffff_ffff, 0, 1, 7, 8)).toEqual([true, false, true, false, false]);
+    expect(has(0xffff_fffe, 0xffff_fffd, 0xffff_fffc)).toEqual([true, true, false]);
   });
 });

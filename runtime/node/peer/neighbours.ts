@@ -18,19 +18,23 @@ const SCORE_MS = 250;
 /** Candidates remembered. */
 const CANDIDATES_MAX = 64;
 
+/** As what a session began: to exchange maps over, or to feed us, or to be fed by us. */
+export type NeighbourRole = "mesh" | "parent" | "child";
+
 export class Neighbour {
   readonly session: Session;
-  readonly node: Uint8Array;
   readonly key: string;
   readonly region: number;
   readonly since: Ms;
   gossipAt: Ms;
-  /** Maps are exchanged with it; a super node's many children are not neighbours in that sense. */
+  readonly role: NeighbourRole;
+  /** Maps are exchanged with it: not with a super node's many children, nor by them with it. */
   isMeshed = true;
   /** Index under which it sends the current run; 0 = not said yet. */
   index = 0;
-  /** What it said it has: fragment `mapBase + i` is bit i. */
+  /** What it said it has: the `mapRun` fragments before `mapBase`, and `mapBase + i` where bit i is set. */
   mapBase = 0;
+  mapRun = 0;
   mapBits: Uint8Array = NO_BITS;
   mapAt: Ms = ms(Number.NEGATIVE_INFINITY);
   spareBps = 0;
@@ -40,10 +44,17 @@ export class Neighbour {
   score = 0.5;
   scoredAt: Ms = ms(Number.NEGATIVE_INFINITY);
 
-  constructor(session: Session, node: Uint8Array, region: number, now: Ms, gossipAt: Ms) {
+  constructor(
+    session: Session,
+    key: string,
+    region: number,
+    role: NeighbourRole,
+    now: Ms,
+    gossipAt: Ms,
+  ) {
     this.session = session;
-    this.node = node;
-    this.key = nodeKey(node);
+    this.role = role;
+    this.key = key;
     this.region = region;
     this.since = now;
     this.gossipAt = gossipAt;
@@ -51,12 +62,14 @@ export class Neighbour {
 
   has(number: number): boolean {
     const bit = (number - this.mapBase) | 0;
-    if (bit < 0 || bit >= this.mapBits.length * 8) return false;
+    if (bit < 0) return -bit <= this.mapRun;
+    if (bit >= this.mapBits.length * 8) return false;
     return (((this.mapBits[bit >>> 3] as number) >>> (bit & 7)) & 1) === 1;
   }
 
   handleMap(now: Ms, map: MapPacket): void {
     this.mapBase = map.base;
+    this.mapRun = map.run;
     this.mapBits = map.bits.slice();
     this.spareBps = map.spareBps;
     this.mapAt = now;
@@ -109,6 +122,7 @@ export class Neighbours {
   };
   ownRegion = 0;
   #meshed = 0;
+  #parents = 0;
   #replaceAt: Ms | undefined;
 
   constructor(params: SwarmParams, random: Random, scorer: Scorer) {
@@ -122,8 +136,13 @@ export class Neighbours {
     return this.#meshed;
   }
 
+  /** Of those and of parents, how many more there may be. */
+  get missing(): number {
+    return Math.max(0, this.#params.neighboursMax - this.#meshed - this.#parents);
+  }
+
   get isFull(): boolean {
-    return this.#meshed >= this.#params.neighboursMax;
+    return this.missing === 0;
   }
 
   of(session: Session): Neighbour | undefined {
@@ -135,11 +154,12 @@ export class Neighbours {
   }
 
   /** Enters a session; the caller has made sure that the node is not here yet. */
-  add(now: Ms, session: Session, node: Uint8Array, region: number, isChild: boolean): Neighbour {
+  add(now: Ms, session: Session, node: Uint8Array, region: number, role: NeighbourRole): Neighbour {
     const gossipAt = ms(now + this.#random.next() * this.#params.gossipMs);
-    const neighbour = new Neighbour(session, node, region, now, gossipAt);
-    neighbour.isMeshed = !(isChild || this.isFull);
+    const neighbour = new Neighbour(session, nodeKey(node), region, role, now, gossipAt);
+    neighbour.isMeshed = role === "mesh" && !this.isFull;
     if (neighbour.isMeshed) this.#meshed++;
+    else if (role === "parent") this.#parents++;
     this.#byKey.set(neighbour.key, neighbour);
     this.#bySession.set(session, neighbour);
     this.list.push(neighbour);
@@ -151,6 +171,7 @@ export class Neighbours {
     const neighbour = this.#bySession.get(session);
     if (neighbour === undefined) return undefined;
     if (neighbour.isMeshed) this.#meshed--;
+    else if (neighbour.role === "parent") this.#parents--;
     this.#bySession.delete(session);
     this.#byKey.delete(neighbour.key);
     const at = this.list.indexOf(neighbour);

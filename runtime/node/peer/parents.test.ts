@@ -82,8 +82,8 @@ describe("parents", () => {
     parents.tick(ms(1000));
     expect(parents.orphaned).toBe(1);
     expect(said.slice(-2)).toEqual([
-      ["subscribe", 0],
       ["orphan", 0b0001, 1, 100],
+      ["subscribe", 0],
     ]);
   });
 

@@ -133,10 +133,10 @@ export class Parents {
     for (const parent of this.#parents.values()) {
       if ((parent.mask & mask) === 0) continue;
       parent.mask = (parent.mask & ~mask) >>> 0;
+      if (parent.mask === 0) this.#parents.delete(parent.key);
       if (parent.session !== undefined) {
         this.#host.subscribeParent(now, parent.session, parent.mask, undefined);
       }
-      if (parent.mask === 0) this.#parents.delete(parent.key);
     }
   }
 
@@ -210,8 +210,9 @@ export class Parents {
         const lag = serialDiff(this.#newestOfAll, this.#newest[k] as number) / subStreams;
         const silentMs = now - (this.#seenAt[k] as Ms);
         if (lag < SILENT_ROUNDS || silentMs < parentDeadMs) continue;
-        this.#host.subscribeParent(now, parent.session, 0, undefined);
+        const { session } = parent;
         this.handleLost(now, parent.key);
+        this.#host.subscribeParent(now, session, 0, undefined);
         break;
       }
     }

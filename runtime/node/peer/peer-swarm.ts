@@ -6,7 +6,6 @@
 import { ProtocolViolation } from "../../base/errors.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { Acceptor, type Admission } from "../../core/session/acceptor.ts";
-import { Connector } from "../../core/session/connector.ts";
 import type { NodeContext } from "../../core/session/node-context.ts";
 import { ACK_PEER, type Session, type SessionHost } from "../../core/session/session.ts";
 import { createScorer } from "../../score/scorer.ts";
@@ -20,19 +19,19 @@ import { FLAG_RESENT, flagPhase, Phase } from "../../wire/segment.ts";
 import type { StreamInfo } from "../../wire/stream-info.ts";
 import { encodePunch, type MapPacket, type PeerRef } from "../../wire/swarm.ts";
 import type { PeerOptions } from "../api.ts";
-import { Outlet } from "../edge/outlet.ts";
+import { Outlet, type Subscription } from "../edge/outlet.ts";
 import { nodeKey } from "../edge-swarm/member.ts";
 import { SWARM_PARAMS, type SwarmParams } from "../swarm-params.ts";
-import { type Neighbour, Neighbours } from "./neighbours.ts";
+import { Dialer } from "./dialer.ts";
+import { type Neighbour, type NeighbourRole, Neighbours } from "./neighbours.ts";
 import { Parents } from "./parents.ts";
 import { PeerTelling } from "./peer-telling.ts";
 import type { Playback } from "./playback.ts";
 import { Puller } from "./puller.ts";
 import { bitCount, pushCount } from "./receiver.ts";
 
-/** CONNECTs to neighbours under way at once, and how often each is repeated. */
-const CONNECTING_MAX = 6;
-const CONNECT_ATTEMPTS = 3;
+/** CONNECTs to neighbours under way at once. */
+const DIALS_MAX = 6;
 /** The edge is asked for more peers this often while there are too few. */
 const WANT_MS = 3000;
 /** What the start burst is about to bring is not asked for. */
@@ -48,7 +47,7 @@ export class PeerSwarm implements SessionHost {
   readonly parents: Parents;
   /** What is sent on: children their sub-streams, plain neighbours nothing unless they ask. */
   readonly outlet: Outlet;
-  readonly #connecting = new Map<string, Connector>();
+  readonly #dialer: Dialer;
   #playback: Playback | undefined;
   #edge: Session | undefined;
   #carried = 0;
@@ -72,9 +71,11 @@ export class PeerSwarm implements SessionHost {
     });
     const { scorer = "mlp" } = options;
     const chooser = typeof scorer === "string" ? createScorer(scorer, random) : scorer;
+    this.#dialer = new Dialer(context, this);
     this.neighbours = new Neighbours(this.params, random, chooser);
     this.puller = new Puller(this.params, random, this.neighbours);
     this.outlet = new Outlet(context.hot, options.stream);
+    this.outlet.tellsClock = false;
     this.parents = new Parents(this.params, {
       neighbour: (key) => this.neighbours.withNode(key),
       connect: (now, ref, mask, from) => this.#connect(now, ref, { mask, from }),
@@ -180,18 +181,12 @@ export class PeerSwarm implements SessionHost {
   /* ---------------------------------------------------------------- time */
 
   nextTimeout(): Ms {
-    let next = Math.min(this.#wantAt, this.#telling.reportAt);
-    for (const connector of this.#connecting.values()) {
-      next = Math.min(next, connector.nextTimeout());
-    }
-    return ms(next);
+    const next = Math.min(this.#wantAt, this.#telling.reportAt);
+    return ms(Math.min(next, this.#dialer.nextTimeout()));
   }
 
   handleTimeout(now: Ms): void {
-    for (const [key, connector] of this.#connecting) {
-      connector.handleTimeout(now);
-      if (connector.nextTimeout() === NEVER) this.#connecting.delete(key);
-    }
+    this.#dialer.handleTimeout(now);
     if (now >= this.#telling.reportAt) this.#telling.report(now, this.#isWelcome);
     if (now >= this.#wantAt) this.#wantPeers(now);
   }
@@ -216,7 +211,7 @@ export class PeerSwarm implements SessionHost {
 
   #wantPeers(now: Ms): void {
     this.#wantAt = ms(now + WANT_MS);
-    const missing = this.params.neighboursMax - this.neighbours.meshed;
+    const { missing } = this.neighbours;
     if (this.#edge === undefined || this.neighbours.candidates.size > 0) return;
     const count = missing > 0 ? Math.min(missing, this.params.candidates) : 4;
     this.#edge.sendControl(now, { t: "want", count });
@@ -225,7 +220,7 @@ export class PeerSwarm implements SessionHost {
   /* ---------------------------------------------------------------- connecting */
 
   #connectCandidates(now: Ms): void {
-    while (!this.neighbours.isFull && this.#connecting.size < CONNECTING_MAX) {
+    while (!this.neighbours.isFull && this.#dialer.size < DIALS_MAX) {
       const ref = this.neighbours.takeCandidate();
       if (ref === undefined) return;
       this.#connect(now, ref, undefined);
@@ -235,39 +230,30 @@ export class PeerSwarm implements SessionHost {
   #connect(now: Ms, ref: PeerRef, child: { mask: number; from: number } | undefined): void {
     const key = nodeKey(ref.node);
     if (this.neighbours.withNode(key) !== undefined) return;
-    this.#connecting.get(key)?.cancel();
     const { stream, agent } = this.#options;
     const wants = child === undefined ? {} : { ...child, k: this.params.subStreams };
-    const connector = new Connector(this.#context, now, {
-      to: ref.addresses,
-      ticket: ref.ticket,
-      attemptsMax: CONNECT_ATTEMPTS,
-      host: this,
-      ack: ACK_PEER,
-      params: () => ({ role: "peer", stream, agent, node: this.#node, ...wants }),
-      done: (at, result) => {
-        this.#connecting.delete(key);
-        if (result.type === "open") {
-          this.#opened(at, result.session, ref, child?.mask ?? 0);
-          const { stream: info } = result.accept.params;
-          if (info !== undefined) this.#bind(result.session, info);
-        } else this.parents.handleLost(at, key);
-      },
+    const params = { role: "peer", stream, agent, node: this.#node, ...wants } as const;
+    this.#dialer.dial(now, ref, params, (at, result) => {
+      if (result.type === "open") {
+        this.#opened(at, result.session, ref, child?.mask ?? 0);
+        const { stream: info } = result.accept.params;
+        if (info !== undefined) this.#bind(result.session, info);
+      } else this.parents.handleLost(at, key);
     });
-    this.#connecting.set(key, connector);
   }
 
   #opened(now: Ms, session: Session, ref: PeerRef, asked: number): void {
     const key = nodeKey(ref.node);
-    this.#enter(now, session, ref.node, ref.region, 0);
+    const role = asked === 0 ? "mesh" : "parent";
+    this.#enter(now, session, ref.node, ref.region, role);
+    if (role === "mesh") this.outlet.add(now, session, this.#nothing);
     this.parents.handleConnected(now, key, session, asked);
+    this.#closeIdle(now, session);
   }
 
   /** Handshake packets of ours and of others. */
   handleDatagram(now: Ms, from: Address, data: Uint8Array): void {
-    for (const connector of this.#connecting.values()) {
-      if (connector.handleDatagram(now, from, data)) return;
-    }
+    if (this.#dialer.handleDatagram(now, from, data)) return;
     this.acceptor.handleDatagram(now, from, data);
   }
 
@@ -284,7 +270,7 @@ export class PeerSwarm implements SessionHost {
     if (isChild ? !this.#hasRoomFor(mask) : this.neighbours.isFull) {
       return { refuse: CloseCode.overloaded, reason: "no room", retryMs: 1000 };
     }
-    const wanted = { mask, k: this.params.subStreams, from: params.from };
+    const wanted = isChild ? { ...this.#nothing, mask, from: params.from } : this.#nothing;
     return {
       accept: {
         agent: this.#options.agent,
@@ -293,7 +279,10 @@ export class PeerSwarm implements SessionHost {
       },
       host: this,
       ack: ACK_PEER,
-      opened: (session) => this.#enter(now, session, params.node, 0, wanted),
+      opened: (session) => {
+        this.#enter(now, session, params.node, 0, isChild ? "child" : "mesh");
+        this.outlet.add(now, session, wanted, true);
+      },
     };
   }
 
@@ -303,25 +292,31 @@ export class PeerSwarm implements SessionHost {
   }
 
   /** A session to a peer stands. Of two to the same node the older goes: both sides saw the newer one last. */
-  #enter(
-    now: Ms,
-    session: Session,
-    node: Uint8Array,
-    region: number,
-    wanted: { mask: number; k: number; from?: number | undefined } | 0,
-  ): void {
+  #enter(now: Ms, session: Session, node: Uint8Array, region: number, role: NeighbourRole): void {
     const before = this.neighbours.withNode(nodeKey(node));
     if (before !== undefined) {
       before.session.close(now, CloseCode.done, "another session stands");
       this.#forget(now, before.session, true);
     }
-    this.neighbours.add(now, session, node, region, wanted !== 0 && wanted.mask !== 0);
-    this.outlet.add(now, session, wanted === 0 ? { mask: 0, k: this.params.subStreams } : wanted);
+    this.neighbours.add(now, session, node, region, role);
+  }
+
+  /** Nothing pushed: what a plain neighbour is subscribed to. */
+  get #nothing(): Subscription {
+    return { mask: 0, k: this.params.subStreams };
   }
 
   #isBound(neighbour: Neighbour): boolean {
     if (this.parents.isParent(neighbour.key)) return true;
     return (this.outlet.receivers.get(neighbour.session)?.mask ?? 0) !== 0;
+  }
+
+  /** A session over which nothing is pushed any more, nor maps exchanged, only costs keepalives. */
+  #closeIdle(now: Ms, session: Session): void {
+    const neighbour = this.neighbours.of(session);
+    if (neighbour === undefined || neighbour.role === "mesh" || this.#isBound(neighbour)) return;
+    session.close(now, CloseCode.done, "");
+    this.#forget(now, session);
   }
 
   #forget(now: Ms, session: Session, isReplaced = false): void {
@@ -336,6 +331,7 @@ export class PeerSwarm implements SessionHost {
   #subscribe(now: Ms, session: Session | undefined, mask: number, from: number | undefined): void {
     const k = this.params.subStreams;
     session?.sendControl(now, { t: "subscribe", name: this.#options.stream, mask, k, from });
+    if (session !== undefined && mask === 0) this.#closeIdle(now, session);
   }
 
   /* ---------------------------------------------------------------- session host */
@@ -349,7 +345,10 @@ export class PeerSwarm implements SessionHost {
       if (neighbour.index === message.index) neighbour.index = 0;
     } else if (message.t === "subscribe") {
       const mask = (message.mask & this.#carried) >>> 0;
-      this.outlet.subscribe(now, session, { mask, k: message.k, from: message.from });
+      const wanted = { mask, k: message.k, from: message.from };
+      if (this.outlet.receivers.has(session)) this.outlet.subscribe(now, session, wanted);
+      else this.outlet.add(now, session, wanted);
+      if (mask === 0) this.#closeIdle(now, session);
     }
   }
 
@@ -392,8 +391,7 @@ export class PeerSwarm implements SessionHost {
   }
 
   close(now: Ms): void {
-    for (const connector of this.#connecting.values()) connector.cancel();
-    this.#connecting.clear();
+    this.#dialer.close();
     for (const { session } of [...this.neighbours.list]) session.close(now, CloseCode.done, "");
     this.outlet.end(now);
   }

@@ -2,10 +2,12 @@
  * What a peer tells others of itself, each at its own pace: the edge its REPORT, neighbours their MAP of what is here,
  * parents its play point.
  */
+import { serialDiff } from "../../base/serial.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import type { NodeContext } from "../../core/session/node-context.ts";
 import type { Session } from "../../core/session/session.ts";
-import { MAP_BYTES_MAX } from "../../wire/swarm.ts";
+import { PacketType } from "../../wire/packet.ts";
+import { encodeMap, encodeReport, MAP_BYTES_MAX } from "../../wire/swarm.ts";
 import type { PeerOptions } from "../api.ts";
 import type { Outlet } from "../edge/outlet.ts";
 import type { SwarmParams } from "../swarm-params.ts";
@@ -17,7 +19,19 @@ import type { Playback } from "./playback.ts";
 /** How often a super node looks at what waits for its uplink. */
 const BACKLOG_MS = 100;
 /** Parents hear of our play point this often: it moves slowly. */
-const FEEDBACK_MS = 2000;
+const FEEDBACK_MS = 3000;
+/** It waits so long for an ACK to travel with. */
+const FEEDBACK_WAIT_MS = 1000;
+
+/** A MAP's run is a u16. */
+const RUN_MAX = 0xffff;
+
+/** The extent of a MAP: `run` fragments before `base`, and `bytes` of bitmap from there on. */
+interface MapShape {
+  readonly base: number;
+  readonly run: number;
+  readonly bytes: number;
+}
 
 /** The organs of the peer that are told of. */
 interface TellingPeer {
@@ -65,35 +79,42 @@ export class PeerTelling {
     this.reportAt = ms(now + this.#swarm.params.reportMs);
     const edge = this.#edge;
     if (edge === undefined || !isWelcome) return;
-    edge.sendReport(
-      now,
-      peerReport(
-        now,
-        this.#context,
-        this.#options,
-        this.#swarm.params,
-        this.#swarm.outlet,
-        this.#backlogMs,
-      ),
-    );
+    const { params, outlet } = this.#swarm;
+    const report = peerReport(now, this.#context, this.#options, params, outlet, this.#backlogMs);
+    edge.sendUnnumbered(now, PacketType.REPORT, (buf, at) => encodeReport(buf, at, report));
   }
 
   /** Tells each neighbour what is here, when its turn has come. */
   gossip(now: Ms, playback: Playback): void {
     const { gossipMs } = this.#swarm.params;
-    const index = playback.intake.index;
-    const base = playback.buffer.wantedFrom();
-    const bits = Math.max(0, Math.min(MAP_BYTES_MAX * 8, (index.next() - base) | 0));
-    const bytes = (bits + 7) >>> 3;
+    const { hot } = this.#context;
+    const { store } = playback.intake.index;
+    let map: MapShape | undefined;
     for (const neighbour of this.#swarm.neighbours.list) {
       if (!neighbour.isMeshed || now < neighbour.gossipAt) continue;
       neighbour.gossipAt = ms(now + gossipMs);
       const receiver = this.#swarm.outlet.receivers.get(neighbour.session);
       if (receiver === undefined || receiver.index === 0) continue;
-      neighbour.session.sendMap(now, receiver.index, base, this.#spareBps(), bytes, (at) => {
-        this.#context.hot.mapBuild(index.store, base, bytes * 8, at);
-      });
+      map ??= this.#mapShape(playback);
+      const { base, run, bytes } = map;
+      neighbour.session.sendUnnumbered(now, PacketType.MAP, (buf, at) =>
+        encodeMap(buf, at, receiver.index, base, run, this.#spareBps(), bytes, (to) => {
+          hot.mapBuild(store, base, bytes * 8, to);
+        }),
+      );
     }
+  }
+
+  /** Whole up to the first hole, bit by bit behind it. Who uploads nothing has nothing to show. */
+  #mapShape(playback: Playback): MapShape {
+    const { index } = playback.intake;
+    const from = playback.buffer.wantedFrom();
+    const next = index.next();
+    if (this.#options.uploadBytesPerSecondMax === 0) return { base: next, run: 0, bytes: 0 };
+    const base = index.holes(from, next, 1) === 0 ? next : (this.#context.hot.out[0] as number);
+    const bits = Math.max(0, Math.min(MAP_BYTES_MAX * 8, serialDiff(next, base)));
+    const run = Math.max(0, Math.min(RUN_MAX, serialDiff(base, from)));
+    return { base: base >>> 0, run, bytes: (bits + 7) >>> 3 };
   }
 
   #spareBps(): number {
@@ -108,7 +129,8 @@ export class PeerTelling {
     this.#feedbackAt = ms(now + FEEDBACK_MS);
     for (const neighbour of this.#swarm.neighbours.list) {
       if (neighbour.index === 0 || !this.#swarm.parents.isParent(neighbour.key)) continue;
-      neighbour.session.sendFeedback(now, [playback.feedback(now, neighbour.index)]);
+      const { session, index } = neighbour;
+      session.sendFeedback(now, [playback.feedback(now, index)], FEEDBACK_WAIT_MS);
     }
   }
 }

@@ -26,7 +26,9 @@ import { Playback } from "./playback.ts";
 const TICK_MS = 20;
 /** A tick waits this long for something else to wake the node: waking a process costs more than what it then does. */
 const TICK_SLACK_MS = 15;
-const FEEDBACK_MS = 250;
+const FEEDBACK_MS = 500;
+/** It waits so long for an ACK to travel with. */
+const FEEDBACK_WAIT_MS = 250;
 /** While the stream's clock is not known: each FEEDBACK that says so is answered with a CLOCK. */
 const FEEDBACK_MS_FIRST = 40;
 /** A run of the encoder that is over is played out next to its successor; older ones go. */
@@ -183,7 +185,9 @@ export class Peer implements PeerCommands, SessionHost {
     if (isFeedbackDue) this.#feedbackAt = ms(now + (isSettled ? FEEDBACK_MS : FEEDBACK_MS_FIRST));
     for (const playback of this.#playbacks) {
       playback.tick(now);
-      if (session !== undefined && isFeedbackDue) playback.sendFeedback(now, session);
+      if (session !== undefined && isFeedbackDue) {
+        playback.sendFeedback(now, session, isSettled ? FEEDBACK_WAIT_MS : 0);
+      }
     }
     this.#swarm.tick(now);
   }

@@ -138,8 +138,9 @@ export class Playback implements IntakeListener {
     this.intake.index.evict(now);
   }
 
-  sendFeedback(now: Ms, session: Session): void {
-    if (this.#index !== 0) session.sendFeedback(now, [this.feedback(now, this.#index)]);
+  /** With an ACK if one leaves within `waitMs`. */
+  sendFeedback(now: Ms, session: Session, waitMs: number): void {
+    if (this.#index !== 0) session.sendFeedback(now, [this.feedback(now, this.#index)], waitMs);
   }
 
   /** What whoever sends under `stream` should know of our play point. */

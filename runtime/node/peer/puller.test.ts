@@ -76,14 +76,14 @@ describe("a puller", () => {
   }
 
   function meet(id: number, { session }: Line): Neighbour {
-    const neighbour = neighbours.add(ms(0), session, new Uint8Array(8).fill(id), 0, false);
+    const neighbour = neighbours.add(ms(0), session, new Uint8Array(8).fill(id), 0, "mesh");
     neighbour.index = 3;
     return neighbour;
   }
 
   function has(neighbour: Neighbour, base: number, now: number): void {
     const bits = new Uint8Array(8).fill(0xff);
-    neighbour.handleMap(ms(now), { stream: 3, base, spareBps: 1_000_000, bits });
+    neighbour.handleMap(ms(now), { stream: 3, base, run: 0, spareBps: 1_000_000, bits });
   }
 
   beforeEach(() => {

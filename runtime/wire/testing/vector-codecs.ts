@@ -207,8 +207,8 @@ export const vectorCodecs: Readonly<Record<string, VectorCodec>> = {
   ),
   MAP: connected<MapPacket>(
     PacketType.MAP,
-    (buf, at, { stream, base, spareBps, bits }) =>
-      encodeMap(buf, at, stream, base, spareBps, bits.length, (place) => buf.set(bits, place)),
+    (buf, at, { stream, base, run, spareBps, bits }) =>
+      encodeMap(buf, at, stream, base, run, spareBps, bits.length, (place) => buf.set(bits, place)),
     decodeMap,
   ),
   REPORT: connected<ReportPacket>(PacketType.REPORT, encodeReport, decodeReport),
