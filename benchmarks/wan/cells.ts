@@ -113,9 +113,12 @@ export const CELLS: readonly Cell[] = [
   },
 ];
 
-/** Those asked for: the required ones by default, `all`, or each whose name contains one of the words. */
+/** Those asked for: the required ones by default, `all`, or each that a word names, or whose name contains the word. */
 export function cellsNamed(words: readonly string[] | undefined): readonly Cell[] {
   if (words === undefined) return CELLS.filter(({ isRequired }) => isRequired);
   if (words.includes("all")) return CELLS;
-  return CELLS.filter(({ name }) => words.some((word) => name.includes(word)));
+  const exact = new Set(CELLS.map(({ name }) => name));
+  return CELLS.filter(({ name }) =>
+    words.some((word) => (exact.has(word) ? name === word : name.includes(word))),
+  );
 }

@@ -29,7 +29,8 @@ test.skipIf(MISSING.length > 0)(
 test("cells are the required ones, all, or those named", () => {
   expect(cellsNamed(undefined).length).toBe(5);
   expect(cellsNamed(["all"]).length).toBe(CELLS.length);
-  expect(cellsNamed(["jitter"]).map(({ name }) => name)).toEqual(["jitter", "jitter, reordered"]);
+  expect(cellsNamed(["0 %"]).map(({ name }) => name)).toEqual(["0 %"]);
+  expect(cellsNamed(["jit"]).map(({ name }) => name)).toEqual(["jitter", "jitter, reordered"]);
 });
 
 function runWith(delaysMs: readonly number[]): RunFigures {
