@@ -22,9 +22,32 @@ export function logEvent(log: Logger, event: EdgeEvent): void {
     case "superNode":
       log.debug("super node {from} of {stream}: {change}", fields(event));
       break;
+    case "link":
+      log[event.isUp ? "info" : "warning"]("{text}", { ...fields(event), text: linkText(event) });
+      break;
+    case "route":
+      log.debug("{stream} to {edgeId}: {text}", fields(event));
+      break;
+    case "streamSubscribed":
+      log.info("{stream} is taken by edge {edgeId}", fields(event));
+      break;
+    case "streamUnsubscribed":
+      log.info("{stream} is no longer taken by edge {edgeId}", fields(event));
+      break;
+    case "streamMissing":
+      log.warning("{stream} does not come from edge {edgeId}: {reason}", fields(event));
+      break;
+    case "linkReport":
+    case "segment":
     case "frame":
       break;
   }
+}
+
+function linkText(event: Extract<EdgeEvent, { type: "link" }>): string {
+  const { fromLineId, edgeId, toLineId, isUp, reason } = event;
+  const why = reason === "" ? "" : ` (${reason})`;
+  return `link ${fromLineId} to ${edgeId} ${toLineId} is ${isUp ? "up" : "down"}${why}`;
 }
 
 /** What the event says beside its type; `event` names it for collectors. */

@@ -2,6 +2,8 @@
  * One edge from its configuration: the UDP loop, the RTMP listener and both HTTP listeners. If one
  * can't be had, those already started are stopped again; at the end everyone hears goodbye.
  */
+import type { Cluster } from "./cluster/cluster.ts";
+import { createCluster } from "./cluster/start-cluster.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import { StreamKeys } from "./config/stream-keys.ts";
 import { logEvent } from "./event-log.ts";
@@ -51,6 +53,7 @@ class Parts implements EdgeProgram {
   readonly #log: Logger;
   #state: "starting" | "ready" | "draining" | "stopping" = "starting";
   #loop: UdpLoop | undefined;
+  #cluster: Cluster | undefined;
   #rtmp: RtmpIngest | undefined;
   #fanout: FlvFanout | undefined;
   readonly #http: HttpListener[] = [];
@@ -64,8 +67,11 @@ class Parts implements EdgeProgram {
   async start(config: EdgeConfig, version: string): Promise<void> {
     const log = this.#log;
     const keys = new StreamKeys(config.streams);
+    const cluster = createCluster(config, version, log);
+    this.#cluster = cluster;
     const loop = await startUdpLoop({
       config,
+      hooks: cluster?.hooks,
       keyOf: (stream) => keys.keyOf(stream),
       maxViewersOf: (stream) => {
         const limit = keys.ruleOf(stream)?.maxViewers;
@@ -75,6 +81,7 @@ class Parts implements EdgeProgram {
       onEvent: (event) => {
         this.#fanout?.handleEvent(event);
         this.#rtmp?.handleEvent(event);
+        cluster?.handleEvent(event);
         logEvent(log, event);
       },
       onError: (error) => log.error("internal error: {error}", { error }),
@@ -85,11 +92,14 @@ class Parts implements EdgeProgram {
       queueBytesMax: config.http.readerQueueKib * 1024,
       readerTimeoutMs: config.http.readerTimeoutMs,
       maxViewersOf: (stream) => keys.ruleOf(stream)?.maxViewers,
+      knows: (stream) => cluster?.hooks.knows(stream) === true,
+      onWatched: () => cluster?.handleWatched(),
     });
     this.#sweep = setInterval(() => this.#fanout?.sweep(), SWEEP_MS);
     this.#listens("udp", "UDP", loop.address);
+    await cluster?.start(loop);
     if (config.rtmp.enabled) {
-      this.#rtmp = await startRtmpIngest({ host: loop, keys, config: config.rtmp, log });
+      this.#rtmp = await startRtmpIngest({ host: loop, keys, config: config.rtmp, log, cluster });
       this.#listens("rtmp", "RTMP", this.#rtmp.address);
     }
     if (config.http.enabled) this.#startViewers(config, this.#fanout, loop);
@@ -162,9 +172,10 @@ class Parts implements EdgeProgram {
     this.#state = "stopping";
     clearInterval(this.#sweep);
     this.#rtmp?.stop();
+    const goodbye = this.#cluster?.stop();
     this.#fanout?.closeAll();
     this.#loop?.command((edge, now) => edge.close(now));
-    await Bun.sleep(FLUSH_MS);
+    await Promise.all([Bun.sleep(FLUSH_MS), goodbye]);
     this.#loop?.stop();
     await Promise.all(this.#http.map((listener) => listener.stop(GOODBYE_MS)));
   }

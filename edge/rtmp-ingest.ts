@@ -12,6 +12,7 @@ import {
   type RtmpPublishInfo,
 } from "../runtime/media/rtmp-server.ts";
 import type { CloseReason, EdgeEvent, LocalPublisher } from "../runtime/node/api.ts";
+import type { Cluster } from "./cluster/cluster.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { StreamKeys } from "./config/stream-keys.ts";
 import type { EdgeHost } from "./host.ts";
@@ -26,6 +27,8 @@ export interface RtmpIngestOptions {
   readonly keys: StreamKeys;
   readonly config: EdgeConfig["rtmp"];
   readonly log: Logger;
+  /** Whether another edge has a stream, and word of those published here. */
+  readonly cluster?: Pick<Cluster, "heldBy" | "hold"> | undefined;
 }
 
 export interface RtmpIngest {
@@ -39,7 +42,7 @@ export interface RtmpIngest {
 /** @throws StartError when the address cannot be had. */
 export async function startRtmpIngest(options: RtmpIngestOptions): Promise<RtmpIngest> {
   const { host, port, maxConnections, maxConnectionsPerAddress } = options.config;
-  const desk = new PublishDesk(options.host, options.keys);
+  const desk = new PublishDesk(options.host, options.keys, options.cluster);
   const listener = await createRtmpListener({
     host,
     port,
@@ -65,11 +68,13 @@ interface Holder {
 export class PublishDesk {
   readonly #host: EdgeHost;
   readonly #keys: StreamKeys;
+  readonly #cluster: RtmpIngestOptions["cluster"];
   readonly #holders = new Map<string, Holder>();
 
-  constructor(host: EdgeHost, keys: StreamKeys) {
+  constructor(host: EdgeHost, keys: StreamKeys, cluster?: RtmpIngestOptions["cluster"]) {
     this.#host = host;
     this.#keys = keys;
+    this.#cluster = cluster;
   }
 
   handlePublish(info: RtmpPublishInfo, publisher: RtmpPublisher): PublishAnswer {
@@ -80,15 +85,22 @@ export class PublishDesk {
     if (holder !== undefined && this.#host.now() - holder.lastFrameAt > SILENT_MS) {
       holder.publisher.close("the encoder connected anew");
     }
+    const elsewhere = this.#cluster?.heldBy(stream);
+    if (elsewhere !== undefined) {
+      return { refuse: `stream busy: ${stream} is already being published at ${elsewhere}` };
+    }
     const from = `rtmp ${info.remote}`;
     const local = this.#host.command((edge, now) => edge.publishLocal(now, stream, from));
     if ("refused" in local) return { refuse: refusalText(local.refused, stream) };
+    this.#cluster?.hold(stream);
     return { accept: this.#sink(stream, publisher, local) };
   }
 
   handleEvent(event: EdgeEvent): void {
-    if (event.type !== "streamEnded" || event.reason !== "not wanted") return;
-    this.#holders.get(event.stream)?.publisher.close("removed by the operator");
+    if (event.type !== "streamEnded") return;
+    const publisher = this.#holders.get(event.stream)?.publisher;
+    if (event.reason === "not wanted") publisher?.close("removed by the operator");
+    else if (event.reason === "stream busy") publisher?.close("published at another edge first");
   }
 
   #sink(stream: string, publisher: RtmpPublisher, local: LocalPublisher): FrameSink {

@@ -24,10 +24,11 @@ export function formatAddress(host: string, port: number): string {
 
 function reason(cause: unknown, table: string): string {
   const { code, message } = cause as { code?: string; message?: string };
-  if (code === "EADDRINUSE")
-    return `the port is in use; stop what holds it or change ${table}.port`;
-  if (code === "EACCES")
-    return `not allowed; ports below 1024 need privileges, change ${table}.port`;
-  if (code === "EADDRNOTAVAIL") return `this machine has no such address; change ${table}.host`;
-  return `${message ?? String(cause)}; see ${table}.host and ${table}.port`;
+  const [port, host] = table.startsWith("lines.")
+    ? [`${table}.bind`, `${table}.bind`]
+    : [`${table}.port`, `${table}.host`];
+  if (code === "EADDRINUSE") return `the port is in use; stop what holds it or change ${port}`;
+  if (code === "EACCES") return `not allowed; ports below 1024 need privileges, change ${port}`;
+  if (code === "EADDRNOTAVAIL") return `this machine has no such address; change ${host}`;
+  return `${message ?? String(cause)}; see ${host} and ${port}`;
 }

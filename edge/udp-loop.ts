@@ -3,10 +3,15 @@ import { bindUdp } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
+import type { UdpSocket } from "../runtime/io/udp.ts";
 import type { EdgeEvent } from "../runtime/node/api.ts";
+import type { ClusterHooks } from "../runtime/node/cluster-api.ts";
 import { Edge } from "../runtime/node/edge/edge.ts";
+import type { MeshOptions } from "../runtime/node/mesh/mesh-api.ts";
 import { createSwarmParams } from "../runtime/node/swarm-params.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
+import type { ClusterEdge, ClusterHost } from "./cluster/cluster.ts";
+import type { ClusterConfig } from "./config/cluster-config.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import type { EdgeHost } from "./host.ts";
 import { Regions } from "./regions.ts";
@@ -19,11 +24,14 @@ export interface UdpLoopOptions {
   readonly maxViewersOf: (stream: string) => number | undefined;
   /** Says what it is to the other side, e.g. `shoal-edge/0.1.0`. */
   readonly agent: string;
+  /** The other edges' part in who gets in; with `config.cluster` only. */
+  readonly hooks?: ClusterHooks | undefined;
   readonly onEvent: (event: EdgeEvent) => void;
   readonly onError: (error: unknown) => void;
 }
 
-export interface UdpLoop extends EdgeHost {
+export interface UdpLoop extends Omit<EdgeHost, "edge" | "command">, ClusterHost {
+  readonly edge: ClusterEdge;
   /** Where it is bound, `HOST:PORT`. */
   readonly address: string;
   /** Sends what the edge still has to say and closes the socket. */
@@ -39,6 +47,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
   const udp = await bindUdp(config.udp).catch((error: unknown) => {
     throw StartError.listen("UDP", config.udp.host, config.udp.port, "udp", error);
   });
+  const moreLines = await bindLines(config.cluster, udp);
   const hot = await createHotPath({
     kind: config.buffer.hotPath,
     memoryMiB: config.buffer.memoryMib,
@@ -58,10 +67,20 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
       agent: options.agent,
       regionOf: (ip) => regions.regionOf(ip),
       ...(config.swarm.enabled ? {} : { swarm: NO_SWARM }),
+      ...(options.hooks === undefined ? {} : { cluster: options.hooks }),
+      ...meshOf(config.cluster),
     },
   );
   const { onEvent, onError } = options;
-  const loop = runNode<EdgeEvent>({ node: edge, udp, clock: systemClock, hot, onEvent, onError });
+  const loop = runNode<EdgeEvent>({
+    node: edge,
+    udp,
+    moreLines,
+    clock: systemClock,
+    hot,
+    onEvent,
+    onError,
+  });
   return {
     edge,
     address: formatAddress(config.udp.host, udp.localAddress.port),
@@ -78,4 +97,25 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
 /** bit/s, or undefined where there is no limit. */
 function egressCap(mbps: number): number | undefined {
   return mbps === 0 ? undefined : mbps * 1_000_000;
+}
+
+/** Sockets of the lines beside that of [udp]; those already bound are closed again when one cannot be had. */
+async function bindLines(cluster: ClusterConfig | undefined, udp: UdpSocket): Promise<UdpSocket[]> {
+  const sockets: UdpSocket[] = [];
+  for (const { lineId, bind } of cluster?.lines ?? []) {
+    if (bind === undefined) continue;
+    try {
+      sockets.push(await bindUdp(bind));
+    } catch (error) {
+      for (const socket of [udp, ...sockets]) socket.close();
+      throw StartError.listen("UDP", bind.host, bind.port, `lines.${lineId}`, error);
+    }
+  }
+  return sockets;
+}
+
+function meshOf(cluster: ClusterConfig | undefined): { readonly mesh?: MeshOptions } {
+  if (cluster === undefined) return {};
+  const { id: edgeId, secret, lines, paths } = cluster;
+  return { mesh: { edgeId, secret, lines, paths: paths === "one" ? 1 : 0 } };
 }

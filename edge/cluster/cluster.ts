@@ -70,6 +70,7 @@ export class Cluster {
   #timers: ReturnType<typeof setInterval>[] = [];
   #settling: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
+  #encoders = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -166,6 +167,17 @@ export class Cluster {
     else if (event.type === "streamStarted") {
       this.claims.handleStarted(event.stream, event.epoch);
     } else if (event.type === "streamEnded") this.#releaseUnused();
+  }
+
+  /** The other edge that has a stream, as far as is known. */
+  heldBy(stream: string): string | undefined {
+    return this.view.holderOf(stream)?.edgeId;
+  }
+
+  /** An encoder in this process publishes a stream; when the others say no, the edge ends it. */
+  hold(stream: string): void {
+    const { config, bootId } = this.#options;
+    this.claims.hold(stream, `encoder ${config.id} ${bootId} ${++this.#encoders}`);
   }
 
   /** Somebody asks for a stream by HTTP. */

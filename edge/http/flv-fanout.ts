@@ -16,7 +16,14 @@ export interface FlvFanoutOptions {
   readonly readerTimeoutMs: number;
   /** Viewers that a stream may have, peers and readers together; undefined = not limited. */
   readonly maxViewersOf?: (stream: string) => number | undefined;
+  /** Live at another edge, to be fetched from there. */
+  readonly knows?: (stream: string) => boolean;
+  /** Frames of a stream are asked for from now on. */
+  readonly onWatched?: (stream: string) => void;
 }
+
+/** A stream that is live at another edge and has not come from there yet. */
+const NOT_HERE_YET = { viewers: 0, epoch: 0 };
 
 export interface FlvTotals {
   readonly opened: number;
@@ -72,7 +79,8 @@ export class FlvFanout {
     onGone: (why: GoneReason) => void,
   ): FlvResponse | "unknown" | "overloaded" {
     const { edge } = this.#host;
-    const live = edge.streams(this.#host.now()).find((candidate) => candidate.name === stream);
+    const here = edge.streams(this.#host.now()).find((candidate) => candidate.name === stream);
+    const live = here ?? (this.#options.knows?.(stream) ? NOT_HERE_YET : undefined);
     if (live === undefined) return "unknown";
     const limit = this.#options.maxViewersOf?.(stream) ?? Number.POSITIVE_INFINITY;
     const isFull = live.viewers + this.readersOf(stream).length >= limit;
@@ -140,6 +148,7 @@ export class FlvFanout {
     channel = { stream, readers: new Set(), endedAtMs: undefined };
     this.#channels.set(stream, channel);
     this.#host.command((edge) => edge.watchFrames(stream, true));
+    this.#options.onWatched?.(stream);
     return channel;
   }
 
