@@ -53,7 +53,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
     memoryMiB: config.buffer.memoryMib,
   });
   const regions = new Regions(config.regions);
-  const bootEpoch = Math.floor(Date.now() / 1000) >>> 0;
+  const bootEpoch = Math.floor((Date.now() - systemClock.now()) / 1000) >>> 0;
   const edge = new Edge(
     { hot, random: systemRandom, bootEpoch },
     {

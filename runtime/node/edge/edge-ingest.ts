@@ -133,7 +133,9 @@ export class EdgeIngest implements IntakeListener {
   publishLocal(now: Ms, from: string): LocalPublisher {
     this.#end(now, CloseCode.done);
     this.#lastNode = undefined;
-    this.#lastEpoch = (this.#lastEpoch + 1) >>> 0;
+    /* In seconds of its start: an encoder that goes on to another edge begins a later run there, too. */
+    const atNow = this.#env.bootEpoch + Math.floor(now / 1000);
+    this.#lastEpoch = Math.max(this.#lastEpoch + 1, atNow) >>> 0;
     const { name } = this.outlet;
     const identity = { name, id: streamIdOf(name), epoch: this.#lastEpoch };
     const own = new OwnStream(this.#env.hot, identity, this.#retention);
@@ -331,7 +333,7 @@ export class EdgeIngest implements IntakeListener {
 
   /* ---------------------------------------------------------------- watchers */
 
-  /** HTTP-FLV readers and the like: `frame` events are made while there are any. */
+  /** `frame` events are made while HTTP-FLV readers or the like are there. */
   watch(on: boolean): void {
     this.#watch.count = Math.max(0, this.#watch.count + (on ? 1 : -1));
   }
@@ -372,10 +374,8 @@ export class EdgeIngest implements IntakeListener {
     if (session === undefined || !(source instanceof Intake)) return;
     const playOutOffsetMs = this.outlet.playoutMsMax() - session.srttMs() / 2;
     const bytesPerSecond = Math.round(this.#meter.bytesPerSecond(now));
-    const known = { playOutOffsetMs, uncertaintyMs: 0, next: source.index.oldest() };
-    for (const stream of session.sinks.keys()) {
-      session.sendFeedback(now, [{ stream, ...known, bytesPerSecond }]);
-    }
+    const need = { playOutOffsetMs, uncertaintyMs: 0, next: source.index.oldest(), bytesPerSecond };
+    for (const stream of session.sinks.keys()) session.sendFeedback(now, [{ stream, ...need }]);
   }
 
   stats(now: Ms): EdgeStreamStats | undefined {
