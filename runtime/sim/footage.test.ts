@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { FrameKind } from "../wire/frame.ts";
-import { FOOTAGE_480P, Footage, makeTrace, parseTrace } from "./footage.ts";
+import { FOOTAGE_480P, Footage, fragmentsKept, makeTrace, parseTrace } from "./footage.ts";
 
 describe("footage", () => {
   test("has the rates and sizes of its model", () => {
@@ -51,4 +51,15 @@ describe("footage", () => {
     expect(() => parseTrace({ ...good, frames: [{ ...key, kind: "picture" }] })).toThrow();
     expect(() => parseTrace({ ...good, frames: [{ ...key, dtsMs: 90 }, key] })).toThrow("after");
   });
+});
+
+test("viewers keep as many fragments as the footage needs, a power of two", () => {
+  const of = (groupMs: number, scale: number): number =>
+    fragmentsKept(
+      makeTrace({ ...FOOTAGE_480P, groupMs, interBytes: FOOTAGE_480P.interBytes * scale }, 4, 1),
+    );
+  expect(of(2000, 1)).toBe(1024);
+  expect(of(10_000, 1)).toBe(4096);
+  expect(of(2000, 6)).toBe(4096);
+  expect(fragmentsKept({ loopMs: 1000, frames: [] })).toBe(256);
 });

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { Prng } from "../base/prng.ts";
 import { FrameKind, type MediaFrame } from "../wire/frame.ts";
+import { fragmentsOf } from "../wire/segment.ts";
 
 /** One frame of a trace: when, what, how large. */
 export interface TraceFrame {
@@ -20,6 +21,31 @@ export interface Trace {
   readonly loopMs: number;
   /** By dts, all within the loop. The first of each track is its configuration. */
   readonly frames: readonly TraceFrame[];
+}
+
+/** A peer keeps 3 s, or from the start of a group that began 1.5 s ago or more (docs/SWARM.md). */
+const KEPT_MS_MIN = 3000;
+const KEPT_BEYOND_GROUP_MS = 1500;
+/** Room for what is larger than the mean, and for what a group repeats. */
+const KEPT_MARGIN = 1.6;
+const KEPT_FRAGMENTS = [256, 8192] as const;
+
+/**
+ * Fragments for which a viewer of the trace needs places, a power of two: thousands of viewers in
+ * one memory cannot each have room for the largest stream there is.
+ */
+export function fragmentsKept({ frames, loopMs }: Trace): number {
+  const fragments = frames.reduce((sum, frame) => sum + fragmentsOf(frame.bytes), 0);
+  const keys = frames.filter(({ kind }) => kind === FrameKind.key).map(({ dtsMs }) => dtsMs);
+  const last = keys[keys.length - 1] ?? 0;
+  const groupMs = keys.reduce(
+    (longest, at, i) => Math.max(longest, at - (keys[i - 1] ?? last - loopMs)),
+    0,
+  );
+  const keptMs = Math.max(KEPT_MS_MIN, groupMs + KEPT_BEYOND_GROUP_MS);
+  const wanted = (fragments / loopMs) * keptMs * KEPT_MARGIN;
+  const [least, most] = KEPT_FRAGMENTS;
+  return Math.min(most, Math.max(least, 2 ** Math.ceil(Math.log2(wanted))));
 }
 
 export interface FootageModel {

@@ -48,7 +48,7 @@ const EXIT_USAGE = 2;
  * Memory of the hot path: what everybody shares, and what each viewer's sessions and stores take.
  */
 const MEMORY_MIB_SHARED = 48;
-const MEMORY_MIB_PER_VIEWER = 0.1;
+const MEMORY_MIB_PER_VIEWER = 0.08;
 const MEMORY_MIB_MAX = 1024;
 
 process.exitCode = await main();

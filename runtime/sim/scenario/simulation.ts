@@ -12,7 +12,7 @@ import { Publisher } from "../../node/publisher.ts";
 import { createSwarmParams, type SwarmParams } from "../../node/swarm-params.ts";
 import type { Scorer } from "../../score/scorer.ts";
 import { createHotPath } from "../../wasm/create.ts";
-import { Footage, type Trace } from "../footage.ts";
+import { Footage, fragmentsKept, type Trace } from "../footage.ts";
 import { FragmentMeter } from "../measure/fragment-meter.ts";
 import { PublishedLog } from "../measure/published-log.ts";
 import { PushTree } from "../measure/push-tree.ts";
@@ -84,6 +84,7 @@ export class Simulation {
   readonly endMs: number;
   readonly swarm: SwarmParams;
   readonly #trace: Trace;
+  readonly #fragmentsKept: number;
   readonly #scorerOf: ((random: Random) => Scorer) | undefined;
   readonly #population: Population;
   readonly #random: Prng;
@@ -98,6 +99,7 @@ export class Simulation {
     this.seed = seed;
     this.endMs = LEAD_MS + scenario.seconds * 1000;
     this.#trace = options.trace;
+    this.#fragmentsKept = fragmentsKept(options.trace);
     this.#scorerOf = options.scorerOf;
     this.#random = new Prng(seed ^ 0x51ed270b);
     this.#population = new Population(scenario, new Prng(seed ^ 0x2545f491));
@@ -238,6 +240,7 @@ export class Simulation {
           agent: "sim-peer",
           swarm: this.swarm,
           scorer: this.#scorerOf?.(env.random) ?? scorer,
+          fragmentsKept: this.#fragmentsKept,
         }),
       ...(viewer.isSlow ? { delayOf: slowness(this.hot, this.edge.host.address, number) } : {}),
     });
