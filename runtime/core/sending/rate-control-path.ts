@@ -28,7 +28,7 @@ const interval: RateInterval = {
 };
 
 export class PathControl {
-  readonly rate = new RateControl(PATH_INITIAL_BPS, Number.POSITIVE_INFINITY);
+  #rate: RateControl | undefined;
   #baseMs = Number.POSITIVE_INFINITY;
   #baseBeforeMs = Number.POSITIVE_INFINITY;
   #baseFrom = 0;
@@ -43,6 +43,17 @@ export class PathControl {
   #standingMs = Number.POSITIVE_INFINITY;
   #peakMs = 0;
   #samples = 0;
+
+  /** The path's own; a session that asks for it never has none. */
+  get rate(): RateControl {
+    this.#rate ??= new RateControl(PATH_INITIAL_BPS, Number.POSITIVE_INFINITY);
+    return this.#rate;
+  }
+
+  /** bit/s that may be used, 0 = not limited so far. */
+  get limitBps(): number {
+    return this.#rate?.limitBps ?? 0;
+  }
 
   /** Returns the queueing delay of this sample, ms, NaN when it tells none. */
   handleAck(
@@ -63,7 +74,7 @@ export class PathControl {
     const at = Number.isNaN(sample.receiverMs) ? now : sample.receiverMs;
     if (this.#isAfterPause(at)) {
       /* A pause says nothing about the path: the interval begins anew. */
-      this.rate.handlePause(now);
+      this.#rate?.handlePause(now);
       return this.#begin(at, queueMs);
     }
     const durationMs = at - this.#startedAt;
@@ -76,7 +87,7 @@ export class PathControl {
     interval.standingMs = Math.max(0, this.#standingMs - sharedMs);
     interval.peakMs = Math.max(0, this.#peakMs - sharedMs);
     interval.rttMs = srttMs;
-    this.rate.handleInterval(now, interval);
+    this.#rate?.handleInterval(now, interval);
     return this.#begin(at, queueMs);
   }
 

@@ -107,3 +107,26 @@ export interface AckSample {
 export const BUNDLE_BODY_BYTES = 1152 + 10;
 export const BUNDLE_ENTRY_BYTES = 12;
 export const BUNDLE_ENTRIES_MAX = 32;
+
+/** Makes the item a fragment pushed for the first time. */
+export function fillFragment(
+  item: SendItem,
+  stream: number,
+  number: number,
+  index: number,
+  total: number,
+  flags: number,
+  bytes: number,
+  deadlineMs: number,
+): void {
+  item.stream = stream;
+  item.number = number;
+  item.index = index;
+  item.total = total;
+  item.flags = flags;
+  item.bytes = bytes;
+  item.attempt = 0;
+  item.deadlineMs = deadlineMs;
+  item.sendClass = SendClass.push;
+  item.notBeforeMs = 0;
+}

@@ -48,6 +48,25 @@ describe("send queue", () => {
     expect(numbers(port)).toEqual([7, 9, 11, 13]);
   });
 
+  test("a thin session passes a push on at once, unless it is late or something waits", () => {
+    const { port, queue, run } = setUp();
+    queue.isThin = true;
+    queue.takesParts = true;
+    const push = (number: number, deadlineMs: number): void =>
+      queue.enqueueFragment(T0, 1, number, 0, 1, 3, 1000, deadlineMs, SendClass.push);
+    push(5, 3000);
+    expect(numbers(port)).toEqual([5]);
+    port.result = -1; /* no room */
+    push(6, 3000);
+    port.result = undefined;
+    push(7, 3000); /* behind what waits */
+    push(8, T0 + 10);
+    expect(numbers(port)).toEqual([5]);
+    run(T0, T0 + 100);
+    expect(numbers(port)).toEqual([5, 6, 7]);
+    expect(port.gone).toEqual([[1, 8, 1]]);
+  });
+
   test("keeps the order of classes, and audio before video", () => {
     const { port, queue, run } = setUp();
     const deadlineMs = 3000;

@@ -15,6 +15,7 @@ import {
   BUNDLE_BODY_BYTES,
   BUNDLE_ENTRIES_MAX,
   BUNDLE_ENTRY_BYTES,
+  fillFragment,
   type QueuedSegment,
   SendClass,
   type SendItem,
@@ -88,12 +89,17 @@ export class SendQueue {
 
   /** bit/s this session may use; 0 = not limited so far. */
   get rateBps(): number {
-    return this.#path?.rate.limitBps ?? 0;
+    return this.#path?.limitBps ?? 0;
   }
 
   /** Queueing delay towards the receiver at the last ACK, ms. */
   get queueDelayMs(): number {
     return this.#path?.queueMs ?? 0;
+  }
+
+  /** Usual time between ACKs that tell a delay, ms; 0 = none did. */
+  get ackGapMs(): number {
+    return this.#path?.ackGapMs ?? 0;
   }
 
   /** Segments, or pieces of them, that were given up. */
@@ -122,16 +128,41 @@ export class SendQueue {
     deadlineMs: number,
     sendClass: SendClass,
   ): void {
+    if (this.#mayPass(now, sendClass, deadlineMs)) {
+      const item = this.#uplink.items[0] as SendItem;
+      fillFragment(item, stream, number, index, total, flags, bytes, deadlineMs);
+      if (this.#pass(now, item)) return;
+    }
     const run = this.#uplink.runs.take();
     run.setFragment(stream, number, index, total, flags, bytes, deadlineMs, sendClass);
     this.#enqueue(now, run);
+  }
+
+  /**
+   * A push on a thin session that nothing stands before goes at once: nothing would be decided by queueing it, since
+   * its loss is its receiver's to repair, and a super node passes on every fragment so many times.
+   */
+  #mayPass(now: Ms, sendClass: SendClass, deadlineMs: number): boolean {
+    if (!this.isThin || !this.takesParts || sendClass !== SendClass.push) return false;
+    if (this.isClosed || this.queuedBytes > 0 || !this.#uplink.mayPass(now)) return false;
+    return now + this.#oneWayMs() <= deadlineMs;
+  }
+
+  /** False when it could not leave and is to be queued after all. */
+  #pass(now: Ms, item: SendItem): boolean {
+    const sent = this.port.sendFragment(now, item);
+    if (sent === Sent.full) return false;
+    this.#uplink.noteDemand(now, item.bytes);
+    if (sent > 0) this.#uplink.notePassed(now, sent);
+    else this.port.sendGone(now, item.stream, item.number, 1);
+    return true;
   }
 
   #enqueue(now: Ms, run: Run): void {
     assert(run.sendClass !== SendClass.repair, "send queue: repairs are its own affair");
     if (run.isDone || this.isClosed) return this.#uplink.runs.give(run);
     const { sendClass, bytesLeft, deadlineMs } = run;
-    this.path.rate.noteDemand(now, bytesLeft);
+    if (!this.isThin) this.path.rate.noteDemand(now, bytesLeft);
     this.#uplink.noteDemand(now, bytesLeft);
     this.#backlog ??= new Backlog(this.port, this.#uplink.runs);
     const backlog = this.#backlog;
@@ -245,9 +276,9 @@ export class SendQueue {
 
   /** Takes an ACK's figures; returns the queueing delay it shows, NaN = none. */
   handleAck(now: Ms, sample: Readonly<AckSample>, sharedMs: number): number {
-    if (this.#path === undefined) return Number.NaN;
+    if (this.#path === undefined && !this.isThin) return Number.NaN;
     this.#fullUntil = 0;
-    return this.#path.handleAck(now, sample, this.port.srttMs(), this.port.minRttMs(), sharedMs);
+    return this.path.handleAck(now, sample, this.port.srttMs(), this.port.minRttMs(), sharedMs);
   }
 
   /** When something of the class may go: past times mean now; NEVER when there is nothing. */
@@ -259,8 +290,8 @@ export class SendQueue {
       at = this.#repairs.nextAt(sendClass);
       if (at === NEVER) return NEVER;
     }
-    const rate = this.path.rate;
-    if (!this.isThin && !rate.allows(now) && rate.nextAt > at) at = rate.nextAt;
+    const rate = this.isThin ? undefined : this.path.rate;
+    if (rate !== undefined && !rate.allows(now) && rate.nextAt > at) at = rate.nextAt;
     return ms(Math.max(at, this.#fullUntil));
   }
 
@@ -270,8 +301,9 @@ export class SendQueue {
     const repair = repairs?.hasDue === true ? repairs.next(now, sendClass) : undefined;
     const sent =
       repair === undefined ? this.#transmitRun(now, sendClass) : this.#transmitRepair(now, repair);
-    if (sent > 0) this.path.rate.noteSent(now, sent);
-    else if (sent === Sent.full) this.#fullUntil = now + FULL_RETRY_MS;
+    if (sent > 0) {
+      if (!this.isThin) this.path.rate.noteSent(now, sent);
+    } else if (sent === Sent.full) this.#fullUntil = now + FULL_RETRY_MS;
     else this.#backlog?.tellGone(now);
     return sent;
   }
@@ -363,7 +395,8 @@ export class SendQueue {
   }
 
   #planBps(): number {
-    return Math.min(this.path.rate.planBps, this.#uplink.shareBps);
+    const { shareBps } = this.#uplink;
+    return this.isThin ? shareBps : Math.min(this.path.rate.planBps, shareBps);
   }
 
   #shed(now: Ms): void {

@@ -53,7 +53,7 @@ export class SharedDelay {
     this.#samples++;
     this.#rttMs = this.#rttMs === 0 ? srttMs : this.#rttMs + (srttMs - this.#rttMs) / 16;
     if (!Number.isNaN(queueMs)) this.#note(queue, queueMs);
-    const gapMs = queue.path.ackGapMs;
+    const gapMs = queue.ackGapMs;
     this.#gapMs += (gapMs - this.#gapMs) / 64;
     const durationMs = now - this.#startedAt;
     /* Long enough for most sessions to be heard of: sparse ACKs come together or not at all. */

@@ -121,6 +121,17 @@ export class Uplink {
     this.#rate.noteDemand(now, bytes);
   }
 
+  /** Nobody waits, and a packet may leave now. */
+  mayPass(now: Ms): boolean {
+    return this.#waiting === 0 && this.#rate.allows(now);
+  }
+
+  /** A packet of media left without waiting. */
+  notePassed(now: Ms, bytes: number): void {
+    this.bytesSent += bytes;
+    if (this.#rate.paceBps !== Number.POSITIVE_INFINITY) this.#rate.noteSent(now, bytes);
+  }
+
   /** `queue` has something of the class. */
   ready(queue: SendQueue, sendClass: SendClass): void {
     const bit = 1 << sendClass;

@@ -173,19 +173,20 @@ export class NodeContext {
     const receiverUnits = (hot.out[Settled.receiverClock] ?? 0) >>> 0;
     const sentMs = hot.outF64[Settled.largestSentF64] ?? 0;
     if (lost > 0 || !this.#isPlain(session, acked)) this.#dispatch(now, session, acked, lost);
-    if (!session.isOpen || acked + lost === 0) return;
+    const queue = session.madeQueue;
+    if (!session.isOpen || acked + lost === 0 || queue === undefined) return;
     const sample = this.#sample;
     sample.bytesAcked = bytesAcked;
     sample.bytesLost = bytesLost;
     sample.rttMs = isSample ? hot.latestRttMs(session.handle) : Number.NaN;
     sample.receiverMs = isSample ? session.remoteClock.read(receiverUnits) : Number.NaN;
     sample.oneWayMs = sample.receiverMs - sentMs;
-    this.uplink.handleAck(now, session.queue, sample);
+    this.uplink.handleAck(now, queue, sample);
   }
 
   /** Nothing was acknowledged but fragments, none of which anything waits for: most ACKs. */
   #isPlain(session: Session, acked: number): boolean {
-    if (session.queue.hasRepairs) return false;
+    if (session.madeQueue?.hasRepairs === true) return false;
     const { out } = this.hot;
     const words = Settled.entryBytes / 4;
     const end = Settled.entriesAt / 4 + acked * words;
@@ -210,9 +211,9 @@ export class NodeContext {
       const stream = entries[i + 2] as number;
       const key = (entries[i + 3] as number) >>> 0;
       if (kind === PacketKind.fragment) {
+        if (session.isReceiverRepaired) continue;
         if (isAcked) session.queue.handleAcked(stream, key);
-        else if (!session.isReceiverRepaired)
-          session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
+        else session.queue.handleLost(now, stream, key, attempt, entries[i + 4] as number);
       } else if (kind === PacketKind.bundle) {
         for (const item of session.port.takeBundle(key)) {
           if (isAcked) session.queue.handleAcked(item.stream, item.number);

@@ -95,6 +95,11 @@ export class Session extends SessionState {
     return this.#queue;
   }
 
+  /** The queue if there is one: to ask it something is no reason to make it. */
+  get madeQueue(): SendQueue | undefined {
+    return this.#queue;
+  }
+
   /** Where the queue's fragments leave. */
   get port(): SessionPort {
     this.#port ??= new SessionPort(this, this.#context);

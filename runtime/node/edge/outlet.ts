@@ -230,7 +230,7 @@ export class Outlet implements RoundOwner {
   /** Waiting to be sent to all receivers. */
   get queuedBytes(): number {
     let sum = 0;
-    for (const { session } of this.receivers.values()) sum += session.queue.queuedBytes;
+    for (const { session } of this.receivers.values()) sum += session.madeQueue?.queuedBytes ?? 0;
     return sum;
   }
 
@@ -263,7 +263,7 @@ export class Outlet implements RoundOwner {
     if (receiver === undefined || entry.stream !== receiver.index) return;
     if (entry.uncertaintyMs === CLOCK_UNKNOWN) this.sendClock(now, receiver);
     if (entry.playOutOffsetMs > 0) receiver.playoutMs = entry.playOutOffsetMs;
-    session.queue.handleFrontier(entry.stream, entry.next);
+    session.madeQueue?.handleFrontier(entry.stream, entry.next);
   }
 
   /* ---------------------------------------------------------------- media */
@@ -394,5 +394,5 @@ function addSent(totals: { -readonly [K in keyof SentTotals]: number }, session:
   totals.bytesOut += session.bytesOut;
   totals.packetsLost += session.packetsLost;
   totals.packetsResent += session.packetsResent;
-  totals.framesDropped += session.queue.segmentsDropped;
+  totals.framesDropped += session.madeQueue?.segmentsDropped ?? 0;
 }
