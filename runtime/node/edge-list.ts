@@ -11,24 +11,21 @@ export class EdgeList {
   /** Those the node was started with. */
   readonly #own: readonly Address[];
   readonly #speaksIpv6: boolean;
-  #named: readonly Address[] = [];
+  /** All that are known, each once. */
+  all: readonly Address[];
   /** What is left of this round. */
   #round: Address[];
 
   constructor(own: readonly Address[]) {
     this.#own = own;
+    this.all = unique(own);
     this.#speaksIpv6 = own.some(({ family }) => family === 6);
     this.#round = [...own];
   }
 
-  /** All that are known, each once. */
-  get all(): readonly Address[] {
-    return unique([...this.#named, ...this.#own]);
-  }
-
   /** An edge names others, best first; they replace those named before. */
   name(list: readonly Address[]): void {
-    this.#named = this.#reachable(list);
+    this.all = unique([...this.#reachable(list), ...this.#own]);
   }
 
   /** These first, then the others: the node was sent there. */
@@ -44,6 +41,7 @@ export class EdgeList {
 
   /** Whether there is an edge besides this one. */
   hasOther(than: Address): boolean {
+    if (this.all.length === 1 && this.all[0] === than) return false;
     return this.all.some((one) => !sameAddress(one, than));
   }
 
