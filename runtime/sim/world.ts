@@ -30,7 +30,7 @@ export interface WorldOptions {
 
 export interface WorldNodeSpec<N> {
   readonly host: HostSpec;
-  /** Of a node with several lines, those from 1 on: hosts of their own, the payloads kept where the first keeps them. */
+  /** Of a node with several lines, those from 1 on; the first one's hot path serves them all. */
   readonly moreLines?: readonly HostSpec[];
   /** Random within a day and 100 ppm when left out. */
   readonly clock?: ClockModel;

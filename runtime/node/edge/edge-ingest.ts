@@ -28,7 +28,7 @@ import type { SwarmParams } from "../swarm-params.ts";
 import { type SpendingCap, spend } from "./edge-spending.ts";
 import { EdgeWatch, groupMs, keptBytes } from "./edge-watch.ts";
 import type { Outlet } from "./outlet.ts";
-import { isHeldAgainst, type Publisher, sameBytes } from "./publisher-seat.ts";
+import { isHeldAgainst, type Publisher, remotePublisher, sameBytes } from "./publisher-seat.ts";
 
 /** A publisher may come back to its run for this long before viewers are told it is over. */
 const RESUME_MS = 10_000;
@@ -169,15 +169,9 @@ export class EdgeIngest implements IntakeListener {
 
   /** A run that another edge sends; undefined while somebody publishes here. */
   takeRemote(now: Ms, stream: StreamIdentity, from: string): Intake | undefined {
-    if (this.isLive) return undefined;
     const { source } = this.outlet;
-    this.#publisher = {
-      session: undefined,
-      name: from,
-      since: now,
-      node: undefined,
-      isRemote: true,
-    };
+    if (this.isLive) return undefined;
+    this.#publisher = remotePublisher(from, now);
     this.#lastNode = undefined;
     this.#lostAt = undefined;
     if (source instanceof Intake && source.stream.epoch === stream.epoch) return source;

@@ -16,6 +16,11 @@ export interface Publisher {
   readonly isRemote?: boolean;
 }
 
+/** Another edge that sends a stream published there. */
+export function remotePublisher(name: string, since: Ms): Publisher {
+  return { session: undefined, name, since, node: undefined, isRemote: true };
+}
+
 /** Whether `holder` keeps `node` (undefined = an encoder in this process) from publishing. */
 export function isHeldAgainst(now: Ms, holder: Publisher, node: Uint8Array | undefined): boolean {
   if (holder.isRemote === true) return false;

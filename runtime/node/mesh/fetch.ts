@@ -1,6 +1,6 @@
 /**
- * A stream that this edge takes from another: asked for until it comes, taken in over whatever sessions it comes by, and
- * what stays missing asked for by number. What comes in goes into the edge's ordinary intake.
+ * A stream that this edge takes from another: asked for until it comes, taken in over whatever sessions it comes
+ * by, and what stays missing asked for by number. What comes in goes into the edge's ordinary intake.
  */
 import { type Ms, ms } from "../../base/time.ts";
 import type { Session } from "../../core/session/session.ts";

@@ -1,7 +1,7 @@
 /**
- * What one pair of lines is like, told by pings: round trip and its deviation (RFC 9002 §5.3, without the ACK delay that
- * a PONG does not have), loss over the last of them, and whether it is silent. Media says more while there is any: its
- * losses are added by the link.
+ * What one pair of lines is like, told by pings: round trip and its deviation (RFC 9002 §5.3, without the ACK delay
+ * that a PONG does not have), loss over the last of them, and whether it is silent. Media says more while there is
+ * any.
  */
 import type { Ms } from "../../base/time.ts";
 
@@ -12,10 +12,15 @@ const SLACK_MS = 25;
 const LATE_MS_FIRST = 400;
 const RTT_GAIN = 1 / 8;
 const VAR_GAIN = 1 / 4;
-/** Settled packets over which the loss of media is smoothed, and how many tell anything. */
-const MEDIA_GAIN = 1 / 200;
+/** Losses are smoothed over so many pings, packets of media, and of the latter the last few. */
+const PING_LOSS_GAIN = 1 / 128;
+const MEDIA_GAIN = 1 / 400;
 const FAST_GAIN = 1 / 16;
-const MEDIA_MIN = 50;
+/** Both ways, assumed before anything is known, and as good as so many pings. */
+const LOSS_FIRST = 0.02;
+const FIRST_WEIGHT = 16;
+/** Packets of media that tell more than pings. */
+const MEDIA_MIN = 100;
 
 export class LinkMeter {
   rttMs = Number.NaN;
@@ -23,7 +28,8 @@ export class LinkMeter {
   #number = 0;
   readonly #sentAt = new Float64Array(WINDOW).fill(Number.NaN);
   readonly #isAnswered = new Uint8Array(WINDOW);
-  #answeredAt = Number.NEGATIVE_INFINITY;
+  #pingLoss = LOSS_FIRST;
+  #pings = 0;
   #mediaLoss = 0;
   #fastLoss = 0;
   #mediaPackets = 0;
@@ -31,15 +37,15 @@ export class LinkMeter {
   /** Number of a ping that is sent now, from 1. */
   ping(now: Ms): number {
     const at = this.#number % WINDOW;
+    if (this.#number >= WINDOW) this.#count(this.#isAnswered[at] === 0);
     this.#sentAt[at] = now;
     this.#isAnswered[at] = 0;
     return ++this.#number;
   }
 
-  pong(now: Ms, number: number, rttMs: number): void {
+  pong(number: number, rttMs: number): void {
     if (number > this.#number || number <= this.#number - WINDOW) return;
     this.#isAnswered[(number - 1) % WINDOW] = 1;
-    this.#answeredAt = now;
     if (Number.isNaN(this.rttMs)) {
       this.rttMs = rttMs;
       this.jitterMs = rttMs / 8;
@@ -64,10 +70,9 @@ export class LinkMeter {
   }
 
   /** One way, 0..1: of media where there is enough, else half of what pings say. */
-  loss(now: Ms): number {
+  loss(): number {
     if (this.#mediaPackets >= MEDIA_MIN) return this.#mediaLoss;
-    const { sent, lost } = this.#count(now);
-    return sent === 0 ? 0 : 1 - Math.sqrt(1 - lost / sent);
+    return 1 - Math.sqrt(1 - this.#pingLoss);
   }
 
   /** The same over the last 16 packets or so: a path that goes bad shows here. */
@@ -81,16 +86,10 @@ export class LinkMeter {
     let count = 0;
     for (let number = this.#number; number > 0 && number > this.#number - WINDOW; number--) {
       const at = (number - 1) % WINDOW;
-      if ((this.#sentAt[at] as number) > before) continue;
       if (this.#isAnswered[at] === 1) break;
-      count++;
+      if ((this.#sentAt[at] as number) <= before) count++;
     }
     return count;
-  }
-
-  /** When the last answer came. */
-  get answeredAt(): number {
-    return this.#answeredAt;
   }
 
   /** Begins anew, as after an outage: what was known of losses says nothing any more. */
@@ -98,21 +97,17 @@ export class LinkMeter {
     this.#sentAt.fill(Number.NaN);
     this.#isAnswered.fill(0);
     this.#number = 0;
+    this.#pingLoss = LOSS_FIRST;
+    this.#pings = 0;
     this.#mediaPackets = 0;
     this.#mediaLoss = 0;
     this.#fastLoss = 0;
   }
 
-  #count(now: Ms): { sent: number; lost: number } {
-    const before = now - this.lateMs;
-    let sent = 0;
-    let lost = 0;
-    for (let i = 0; i < WINDOW; i++) {
-      const at = this.#sentAt[i] as number;
-      if (!(at <= before)) continue;
-      sent++;
-      if (this.#isAnswered[i] === 0) lost++;
-    }
-    return { sent, lost };
+  /** A ping has had all the time there is. */
+  #count(isLost: boolean): void {
+    this.#pings++;
+    const gain = Math.max(PING_LOSS_GAIN, 1 / (FIRST_WEIGHT + this.#pings));
+    this.#pingLoss += ((isLost ? 1 : 0) - this.#pingLoss) * gain;
   }
 }

@@ -113,10 +113,17 @@ export type MeshEvent =
       readonly first: number;
     };
 
-/** How one stream travels to one edge, for people. */
+/** How one stream travels to one edge. */
 export interface RouteText {
   readonly stream: string;
   readonly edgeId: string;
+  /** This edge only passes it on. */
+  readonly isRelay: boolean;
+  /** Sent for the first time, sent again, and sent twice since it was about to be late; since it began. */
+  readonly fragments: number;
+  readonly repaired: number;
+  readonly doubled: number;
+  readonly kbps: number;
   /** A line for each path: taken, spare or left aside, its figures, and why. */
   readonly lines: readonly string[];
 }

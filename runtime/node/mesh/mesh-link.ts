@@ -232,7 +232,7 @@ export class MeshLink implements HeapMember {
 
   handlePong(now: Ms, number: number, rttMs: number): void {
     if (number < PING_BASE) return;
-    this.meter.pong(now, number - PING_BASE, rttMs);
+    this.meter.pong(number - PING_BASE, rttMs);
     if (Number.isNaN(this.#answersSince)) this.#answersSince = now;
     if (this.state === "up") return;
     if (this.state === "probation" && now < this.#answersSince + PROBATION_MS) return;
@@ -310,7 +310,7 @@ export class MeshLink implements HeapMember {
       toLineId: this.their.lineId,
       rttMs: Number.isNaN(rttMs) ? 0 : rttMs,
       jitterMs,
-      loss: Math.max(this.meter.loss(now), this.state === "up" ? 0 : 1),
+      loss: Math.max(this.meter.loss(), this.state === "up" ? 0 : 1),
       usableKbps: this.usableKbps(),
       usedKbps: (this.rate.bytesPerSecond(now) * 8) / 1000,
       isUp: this.isUp,

@@ -251,11 +251,16 @@ export class MeshTrunks implements TrunkHost {
     this.#host.event({ type: "route", stream: trunk.name, edgeId: trunk.to, text });
   }
 
-  explain(): RouteText[] {
-    return [...this.all()].map(({ name, to, paths }) => ({
-      stream: name,
-      edgeId: to,
-      lines: paths.explain(),
+  explain(now: Ms): RouteText[] {
+    return [...this.all()].map((trunk) => ({
+      stream: trunk.name,
+      edgeId: trunk.to,
+      isRelay: trunk.isRelay,
+      fragments: trunk.fragmentsOut,
+      repaired: trunk.repaired,
+      doubled: trunk.doubled,
+      kbps: (trunk.meter.bytesPerSecond(now) * 8) / 1000,
+      lines: trunk.paths.explain(),
     }));
   }
 

@@ -139,8 +139,8 @@ export class Mesh implements MeshCommands, LinkHost {
     if (fetch.intake !== undefined) this.#host.leaveRemote(now, fetch.intake);
   }
 
-  explainRoutes(_now: Ms): readonly RouteText[] {
-    return this.#trunks.explain();
+  explainRoutes(now: Ms): readonly RouteText[] {
+    return this.#trunks.explain(now);
   }
 
   #sayUnfetch(now: Ms, edgeId: string, name: string): void {

@@ -150,11 +150,16 @@ function pathOf(table: RouteTable, links: readonly RouteLink[], kbps: number): P
 }
 
 /**
- * 99 frames of 100 that go by `path` are there after this, ms, when what is lost is sent again by `other` (or by
- * itself): as many repairs as leave fewer than 1 in 100 waiting for one more.
+ * 99 frames of 100 that go by `path` are there after this, ms, when what is lost is sent again by `other` or by itself,
+ * whichever is sooner.
  */
 export function p99Ms(path: Path, other: Path | undefined): number {
-  const repair = other ?? path;
+  const alone = p99By(path, path);
+  return other === undefined ? alone : Math.min(alone, p99By(path, other));
+}
+
+/** As many repairs as leave fewer than 1 in 100 waiting for one more. */
+function p99By(path: Path, repair: Path): number {
   let afterMs = path.delayMs + P99_DEVIATIONS * path.jitterMs;
   let missing = 1 - (1 - path.loss) ** FRAME_FRAGMENTS;
   let sentMs = 0;

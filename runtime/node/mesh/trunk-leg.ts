@@ -1,6 +1,6 @@
 /**
- * One way a stream leaves towards an edge: a session, to that edge or to a relay, and the stream's index there. It keeps
- * the order in which its fragments went, so that the one that should have been acknowledged first stands at the front.
+ * One way a stream leaves towards an edge: a session, to that edge or to a relay, and the stream's index there. It
+ * keeps the order in which its fragments went: the one that should have been acknowledged first stands at the front.
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { type QueuedSegment, SendClass } from "../../core/sending/send-queue.ts";
@@ -74,7 +74,7 @@ export class Leg {
     flight.out++;
     flight.sentAt = now;
     flight.leg = this;
-    this.#sent.push({ flight, at: now });
+    this.#sent.push({ flight, at: ms(now + this.#waitMs()) });
     if (this.#sent.length - this.#head > SENT_MAX) this.#head++;
     const { number, index, total, flags, bytes, deadline, sendClass } = flight;
     queue.enqueueFragment(now, this.index, number, index, total, flags, bytes, deadline, sendClass);
@@ -95,7 +95,7 @@ export class Leg {
       const front = this.#sent[this.#head];
       if (front === undefined) return NEVER;
       if (isSettled(front.flight)) this.#shift();
-      else return ms(front.at + this.link.lateMs + this.#burstMs());
+      else return ms(front.at + this.link.lateMs);
     }
   }
 
@@ -109,10 +109,10 @@ export class Leg {
     return front.flight;
   }
 
-  /** A queue in front of us holds acknowledgements up. */
-  #burstMs(): number {
-    const { queue } = this.session;
-    return queue.queuedBytes === 0 ? 0 : (queue.queuedBytes * 8) / this.link.usableKbps();
+  /** What stands in the queue goes first, at its pace. */
+  #waitMs(): number {
+    const { queuedBytes, path } = this.session.queue;
+    return queuedBytes === 0 ? 0 : (queuedBytes * 8000) / path.rate.paceBps;
   }
 
   #shift(): void {

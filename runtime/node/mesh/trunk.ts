@@ -21,7 +21,7 @@ import type { Path } from "./route-paths.ts";
 import { NOTHING, type PathSet } from "./router.ts";
 import { type Flight, Leg } from "./trunk-leg.ts";
 
-/** A frame is to be at the other edge within this (DESIGN §8): what a further round would bring later goes out twice. */
+/** A frame is to be at the other edge within this: what a further round would bring later goes out twice. */
 const GOAL_MS = 100;
 /** Play-out offset assumed until the other edge has told its own: repairs end there. */
 const PLAYOUT_MS = 800;
@@ -35,6 +35,8 @@ const REQUEST_SHARE = 0.8;
 const FLIGHTS_MAX = 16_384;
 /** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
 const CLOCK_UNKNOWN = 0xffff;
+/** A repair goes by the leg it was lost on when that is quicker by more than this. */
+const OTHER_MS = 30;
 
 export interface TrunkHost {
   readonly hot: HotPath;
@@ -272,8 +274,8 @@ export class Trunk implements HeapMember {
   }
 
   /**
-   * The leg by which it would be there first: of the active ones while one is sound, else of all. `but`: a leg to be
-   * taken only if there is no other.
+   * The leg by which it would be there first: of the active ones while one is sound, else of all. `but`: where it was
+   * lost before, since losses come in bursts.
    */
   #best(but: Leg | undefined, isFirst: boolean): Leg | undefined {
     let best: Leg | undefined;
@@ -281,7 +283,7 @@ export class Trunk implements HeapMember {
     for (const leg of this.#legs) {
       if (!leg.isUsable) continue;
       let expectedMs = leg.expectedMs();
-      if (leg === but) expectedMs += 10_000;
+      if (leg === but) expectedMs += OTHER_MS;
       if (leg.isSuspect) expectedMs += 5000;
       if (isFirst && !leg.isActive) expectedMs += 1000;
       if (expectedMs < bestMs) {
@@ -354,8 +356,9 @@ export class Trunk implements HeapMember {
       return true;
     }
     const deadline = ms(now + GOAL_MS + this.#playoutMs);
-    this.repaired++;
-    return this.#launchStored(now, source, number, deadline, SendClass.push, Phase.pull);
+    const isHere = this.#launchStored(now, source, number, deadline, SendClass.push, Phase.pull);
+    if (isHere) this.repaired++;
+    return isHere;
   }
 
   handleFeedback(now: Ms, leg: Leg, entry: FeedbackEntry): void {
