@@ -82,9 +82,9 @@ export class SendQueue {
     return this.queuedBytes === 0 && this.#repairs?.isEmpty !== false;
   }
 
-  /** A loss is being repaired. */
-  get hasRepairs(): boolean {
-    return this.#repairs?.isEmpty === false;
+  /** Somebody wants to know what arrives: a loss is being repaired, or a settler does so itself. */
+  get waitsForAcks(): boolean {
+    return this.settler !== undefined || this.#repairs?.isEmpty === false;
   }
 
   /** bit/s this session may use; 0 = not limited so far. */

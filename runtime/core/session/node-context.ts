@@ -186,7 +186,7 @@ export class NodeContext {
 
   /** Nothing was acknowledged but fragments, none of which anything waits for: most ACKs. */
   #isPlain(session: Session, acked: number): boolean {
-    if (session.madeQueue?.hasRepairs === true) return false;
+    if (session.madeQueue?.waitsForAcks === true) return false;
     const { out } = this.hot;
     const words = Settled.entryBytes / 4;
     const end = Settled.entriesAt / 4 + acked * words;

@@ -10,6 +10,7 @@ import type { ControlMessage } from "../../wire/control.ts";
 import type { RequestPacket } from "../../wire/feedback.ts";
 import type { FragmentHeader } from "../../wire/packet.ts";
 import { Intake, type IntakeListener } from "../intake.ts";
+import { P99_LIMIT_MS } from "./router.ts";
 import type { Trunk } from "./trunk.ts";
 import type { Leg } from "./trunk-leg.ts";
 
@@ -34,6 +35,8 @@ class RelayRun implements IntakeListener {
   /** Where it comes from, and under which index. */
   readonly from = new Map<Session, number>();
   readonly since: Ms;
+  /** It has gone by a path worth a relay: when that dies the sender may know a better one than is left here. */
+  wasQuick = false;
 
   constructor(hot: HotPath, trunk: Trunk, message: RelayMessage, now: Ms) {
     const { name, id, epoch } = message;
@@ -138,8 +141,12 @@ export class MeshRelays {
   /** Tells senders of runs that can no longer be passed on. */
   checkReach(now: Ms): void {
     for (const [key, run] of this.#runs) {
+      const quickMs = run.trunk.paths.active[0]?.delayMs ?? Number.POSITIVE_INFINITY;
+      run.wasQuick ||= quickMs <= P99_LIMIT_MS;
       if (!run.trunk.legs.some(({ isUsable }) => isUsable)) {
         this.#off(now, key, run, `no link to "${run.trunk.to}" is up`);
+      } else if (run.wasQuick && quickMs > P99_LIMIT_MS) {
+        this.#off(now, key, run, `only slow links to "${run.trunk.to}" are left`);
       } else if (now - Math.max(run.since, run.intake.lastArrivalAt) > IDLE_MS) {
         this.#off(now, key, run, "idle");
       }

@@ -126,10 +126,16 @@ describe("the first path", () => {
     expect(ids(route({ ...even, lines }, WANT).active)).toEqual(["u>b/u"]);
   });
 
-  test("does not exist when nothing is up, or all is barred", () => {
+  test("does not exist when nothing is up, and is a barred one only when there is no other", () => {
     expect(route(table([]), WANT).active).toEqual([]);
     const barred = new Set(["t>b/t"]);
-    expect(route(table([["a/t", "b/t", 30, 0]]), { ...WANT, barred }).active).toEqual([]);
+    const one = table([["a/t", "b/t", 30, 0]]);
+    expect(ids(route(one, { ...WANT, barred }).active)).toEqual(["t>b/t"]);
+    const two = table([
+      ["a/t", "b/t", 30, 0],
+      ["a/u", "b/u", 200, 0],
+    ]);
+    expect(ids(route(two, { ...WANT, barred }).active)).toEqual(["u>b/u"]);
   });
 });
 

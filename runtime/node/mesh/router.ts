@@ -15,7 +15,7 @@ export interface RouteWant {
   readonly paths: 0 | 1;
   /** No relays: this edge is one itself. */
   readonly isDirectOnly?: boolean;
-  /** Ids of paths not to be used at present: just died, or refused by the relay. */
+  /** Ids of paths that a relay has refused a moment ago: taken when there are no others. */
   readonly barred?: ReadonlySet<string>;
 }
 
@@ -59,7 +59,9 @@ interface Judged {
 export const NOTHING: PathSet = { active: [], spare: [], explain: () => [], why: "no path is up" };
 
 export function route(table: RouteTable, want: RouteWant, before?: PathSet): PathSet {
-  const all = candidates(table, want);
+  const free = candidates(table, want);
+  const { barred: _, ...open } = want;
+  const all = free.length > 0 ? free : candidates(table, open);
   const judged = judge(all, want, before);
   if (judged.length === 0) return NOTHING;
   const { first, why } = chooseFirst(judged, before);

@@ -3,7 +3,7 @@
  * keeps the order in which its fragments went: the one that should have been acknowledged first stands at the front.
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
-import { type QueuedSegment, SendClass } from "../../core/sending/send-queue.ts";
+import type { QueuedSegment } from "../../core/sending/send-queue.ts";
 import type { Session } from "../../core/session/session.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import type { Path } from "./route-paths.ts";
@@ -33,6 +33,39 @@ const SENT_MAX = 8192;
 /** Late ones in a row: the leg is avoided until something is acknowledged. */
 const LATE_MAX = 1;
 
+/** A relay that fails may have acknowledged for this long what it did not pass on. */
+const PASSED_MS = 300;
+const PASSED_MAX = 2048;
+/** A repair goes by the leg it was lost on when that is quicker by more than this. */
+const OTHER_MS = 30;
+/** Legs that are avoided while there are others: those that stand by, and those that have fallen silent. */
+const SPARE_MS = 1000;
+const SUSPECT_MS = 5000;
+
+/**
+ * The leg by which a fragment would be there first: of the active ones while one is sound, else of all. `but`: where it
+ * was lost before, since losses come in bursts.
+ */
+export function bestLeg(
+  legs: readonly Leg[],
+  but: Leg | undefined,
+  isFirst: boolean,
+): Leg | undefined {
+  let best: Leg | undefined;
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (const leg of legs) {
+    if (!leg.isUsable) continue;
+    let expectedMs = leg.expectedMs();
+    if (leg === but) expectedMs += OTHER_MS;
+    if (leg.isSuspect) expectedMs += SUSPECT_MS;
+    if (isFirst && !leg.isActive) expectedMs += SPARE_MS;
+    if (expectedMs >= bestMs) continue;
+    best = leg;
+    bestMs = expectedMs;
+  }
+  return best;
+}
+
 export class Leg {
   readonly path: Path;
   readonly link: MeshLink;
@@ -41,6 +74,8 @@ export class Leg {
   readonly index: number;
   /** Carries the stream, rather than standing by. */
   isActive = false;
+  /** Of a relayed path: what the relay has acknowledged. */
+  readonly #passed: Flight[] = [];
   #sent: { flight: Flight; at: Ms }[] = [];
   #head = 0;
   #late = 0;
@@ -80,9 +115,20 @@ export class Leg {
     queue.enqueueFragment(now, this.index, number, index, total, flags, bytes, deadline, sendClass);
   }
 
-  handleAcked(): void {
+  handleAcked(flight: Flight | undefined): void {
     this.#late = 0;
     this.link.meter.settled(false);
+    if (flight === undefined || this.path.links.length === 1) return;
+    this.#passed.push(flight);
+    if (this.#passed.length >= PASSED_MAX) this.#passed.splice(0, PASSED_MAX / 2);
+  }
+
+  /** What the relay took within the last moments: it dies, or says that it cannot pass it on. */
+  takePassed(now: Ms): Flight[] {
+    const recent = this.#passed.filter(({ sentAt }) => now - sentAt < PASSED_MS);
+    this.#passed.length = 0;
+    for (const flight of recent) flight.leg = this;
+    return recent;
   }
 
   handleLost(): void {
@@ -122,5 +168,3 @@ export class Leg {
     this.#head = 0;
   }
 }
-
-export { SendClass };

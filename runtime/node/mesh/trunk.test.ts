@@ -76,7 +76,7 @@ describe("a stream over a relay", () => {
     world.world.run(20_000);
     const { born, here } = world.count("b", STREAM, 5000, 19_000);
     expect(here).toBe(born);
-    expect(world.delays("b", 9000, 12_000).at(-1)).toBeLessThanOrEqual(400);
+    expect(world.delays("b", 9000, 12_000).at(-1)).toBeLessThanOrEqual(300);
   });
 });
 
@@ -103,8 +103,8 @@ describe("repairs", () => {
     const { fragments = 0, repaired = 0, doubled = 0 } = route ?? {};
     expect(fragments).toBeGreaterThan(1500);
     expect(repaired / fragments).toBeGreaterThan(0.01);
-    expect(repaired / fragments).toBeLessThan(0.04);
-    expect(doubled / fragments).toBeLessThan(0.02);
+    expect(repaired / fragments).toBeLessThan(0.06);
+    expect(doubled).toBeLessThan(repaired);
   });
 
   test("go on over the other line when the first has died, which is used again after probation", () => {

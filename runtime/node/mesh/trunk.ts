@@ -19,7 +19,7 @@ import { RateMeter } from "../rate-meter.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import type { Path } from "./route-paths.ts";
 import { NOTHING, type PathSet } from "./router.ts";
-import { type Flight, Leg } from "./trunk-leg.ts";
+import { bestLeg, type Flight, Leg } from "./trunk-leg.ts";
 
 /** A frame is to be at the other edge within this: what a further round would bring later goes out twice. */
 const GOAL_MS = 100;
@@ -35,8 +35,6 @@ const REQUEST_SHARE = 0.8;
 const FLIGHTS_MAX = 16_384;
 /** A receiver's uncertainty while no CLOCK has reached it (docs/WIRE.md §4). */
 const CLOCK_UNKNOWN = 0xffff;
-/** A repair goes by the leg it was lost on when that is quicker by more than this. */
-const OTHER_MS = 30;
 
 export interface TrunkHost {
   readonly hot: HotPath;
@@ -173,8 +171,9 @@ export class Trunk implements HeapMember {
     session.sources.delete(index);
   }
 
-  /** What was on its way by `leg` only goes by another. */
+  /** What was on its way by `leg` only goes by another, and what a relay has taken but may not have passed on. */
   #rescue(now: Ms, leg: Leg): void {
+    for (const flight of leg.takePassed(now)) this.#flights.set(flight.number, flight);
     for (const flight of this.#flights.values()) {
       if (flight.leg !== leg) continue;
       flight.out = 0;
@@ -273,31 +272,14 @@ export class Trunk implements HeapMember {
     return true;
   }
 
-  /**
-   * The leg by which it would be there first: of the active ones while one is sound, else of all. `but`: where it was
-   * lost before, since losses come in bursts.
-   */
   #best(but: Leg | undefined, isFirst: boolean): Leg | undefined {
-    let best: Leg | undefined;
-    let bestMs = Number.POSITIVE_INFINITY;
-    for (const leg of this.#legs) {
-      if (!leg.isUsable) continue;
-      let expectedMs = leg.expectedMs();
-      if (leg === but) expectedMs += OTHER_MS;
-      if (leg.isSuspect) expectedMs += 5000;
-      if (isFirst && !leg.isActive) expectedMs += 1000;
-      if (expectedMs < bestMs) {
-        best = leg;
-        bestMs = expectedMs;
-      }
-    }
-    return best;
+    return bestLeg(this.#legs, but, isFirst);
   }
 
   /* ---------------------------------------------------------------- what became of it */
 
   handleAcked(leg: Leg, number: number): void {
-    leg.handleAcked();
+    leg.handleAcked(this.#flights.get(number));
     this.#flights.delete(number);
   }
 
