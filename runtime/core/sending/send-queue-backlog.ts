@@ -6,9 +6,19 @@
 import type { Ms } from "../../base/time.ts";
 import type { Run, RunPool } from "./send-queue-run.ts";
 import { OutgoingStream } from "./send-queue-stream.ts";
-import { Priority, SendClass, type SendPort } from "./send-queue-types.ts";
+import {
+  BUNDLE_BODY_BYTES,
+  BUNDLE_ENTRIES_MAX,
+  BUNDLE_ENTRY_BYTES,
+  Priority,
+  SendClass,
+  type SendItem,
+  type SendPort,
+} from "./send-queue-types.ts";
 import { type ShedPlan, shed } from "./shedding.ts";
 
+/** A fragment up to this size looks for company in its datagram. */
+const BUNDLE_FRAGMENT_BYTES = 700;
 /** Runs in one list; the oldest goes when more come. */
 export const QUEUED_RUNS_MAX = 2048;
 
@@ -176,4 +186,21 @@ export class Backlog {
     this.#goneCount = 0;
     this.#port.sendGone(now, this.#goneStream, this.#goneFirst, count);
   }
+}
+
+/** Fills further items with small single fragments that follow in the list and fit; returns how many there are. */
+export function gather(list: readonly Run[], first: Run, items: readonly SendItem[]): number {
+  const firstBytes = first.bodyBytes(first.next);
+  if (firstBytes > BUNDLE_FRAGMENT_BYTES) return 1;
+  let room = BUNDLE_BODY_BYTES - BUNDLE_ENTRY_BYTES - firstBytes;
+  let count = 1;
+  while (count < BUNDLE_ENTRIES_MAX && count < list.length) {
+    const run = list[count] as Run;
+    const bytes = run.bodyBytes(run.next);
+    if (!run.isSingle || bytes + BUNDLE_ENTRY_BYTES > room) break;
+    run.fill(items[count] as SendItem);
+    room -= bytes + BUNDLE_ENTRY_BYTES;
+    count++;
+  }
+  return count;
 }

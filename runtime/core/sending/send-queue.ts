@@ -6,15 +6,12 @@
 import { assert } from "../../base/assert.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { PathControl } from "./rate-control-path.ts";
-import { Backlog } from "./send-queue-backlog.ts";
+import { Backlog, gather } from "./send-queue-backlog.ts";
 import { newRepair, type Repair, Repairs } from "./send-queue-repairs.ts";
 import { DATA_HEAD_BYTES, type Run } from "./send-queue-run.ts";
 import type { OutgoingStream } from "./send-queue-stream.ts";
 import {
   type AckSample,
-  BUNDLE_BODY_BYTES,
-  BUNDLE_ENTRIES_MAX,
-  BUNDLE_ENTRY_BYTES,
   fillFragment,
   type QueuedSegment,
   SendClass,
@@ -28,8 +25,6 @@ export * from "./send-queue-types.ts";
 
 /** Shedding is looked at when the backlog takes more than this share of the time to the deadline. */
 const BACKLOG_SHARE = 0.1;
-/** A fragment up to this size looks for company in its datagram. */
-const BUNDLE_FRAGMENT_BYTES = 700;
 /** A full packet window or outbox is tried again after this, if no ACK comes first. */
 const FULL_RETRY_MS = 2;
 
@@ -344,7 +339,7 @@ export class SendQueue {
     }
     const items = this.#uplink.items;
     run.fill(items[0] as SendItem);
-    const count = run.isSingle ? this.#gather(list, run) : 1;
+    const count = run.isSingle ? gather(list, run, items) : 1;
     const sent =
       count === 1
         ? this.port.sendFragment(now, items[0] as SendItem)
@@ -362,23 +357,6 @@ export class SendQueue {
       } else backlog.gone(now, run.stream, (run.first + run.next) >>> 0, 1);
       backlog.advance(list);
     }
-  }
-
-  /** Fills further items with small single fragments that follow in the list and fit; returns how many there are. */
-  #gather(list: readonly Run[], first: Run): number {
-    const firstBytes = first.bodyBytes(first.next);
-    if (firstBytes > BUNDLE_FRAGMENT_BYTES) return 1;
-    let room = BUNDLE_BODY_BYTES - BUNDLE_ENTRY_BYTES - firstBytes;
-    let count = 1;
-    while (count < BUNDLE_ENTRIES_MAX && count < list.length) {
-      const run = list[count] as Run;
-      const bytes = run.bodyBytes(run.next);
-      if (!run.isSingle || bytes + BUNDLE_ENTRY_BYTES > room) break;
-      run.fill(this.#uplink.items[count] as SendItem);
-      room -= bytes + BUNDLE_ENTRY_BYTES;
-      count++;
-    }
-    return count;
   }
 
   /* ---------------------------------------------------------------- time */
