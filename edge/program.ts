@@ -3,6 +3,8 @@
  * can't be had, those already started are stopped again; at the end everyone hears goodbye.
  */
 import type { Cluster } from "./cluster/cluster.ts";
+import { clusterFacts } from "./cluster/cluster-facts.ts";
+import { Drain } from "./cluster/drain.ts";
 import { createCluster } from "./cluster/start-cluster.ts";
 import type { EdgeConfig } from "./config/load.ts";
 import { StreamKeys } from "./config/stream-keys.ts";
@@ -28,6 +30,8 @@ export interface EdgeProgram {
   readonly addresses: Addresses;
   /** Says goodbye to everyone and closes every listener. Calling it again gives the same end. */
   stop(): Promise<void>;
+  /** Resolves when an operator has had the edge drained and nobody is left; then it is to be stopped. */
+  readonly drained: Promise<"empty" | "timeout">;
 }
 
 /** @throws StartError when a listener cannot be had; whatever had been started is stopped again. */
@@ -59,6 +63,9 @@ class Parts implements EdgeProgram {
   readonly #http: HttpListener[] = [];
   #sweep: ReturnType<typeof setInterval> | undefined;
   #stopped: Promise<void> | undefined;
+  #drain: Drain | undefined;
+  readonly #drained = Promise.withResolvers<"empty" | "timeout">();
+  readonly drained = this.#drained.promise;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -117,6 +124,7 @@ class Parts implements EdgeProgram {
       host,
       fanout,
       draining: () => this.#state !== "ready",
+      cluster: () => this.#cluster && clusterFacts(this.#cluster, Date.now()),
       onReader: (change, stream, from) => {
         const level = change === "cut" ? "warning" : "info";
         this.#log[level]("HTTP reader {from} of {stream}: {change}", {
@@ -134,12 +142,15 @@ class Parts implements EdgeProgram {
 
   #startOperators(config: EdgeConfig, version: string, fanout: FlvFanout, host: UdpLoop): void {
     const ready = () => this.#state === "ready";
-    const source = { host, fanout, version, hotPath: config.buffer.hotPath, ready };
+    const cluster = this.#cluster;
+    const facts = cluster === undefined ? undefined : () => clusterFacts(cluster, Date.now());
+    const { hotPath } = config.buffer;
+    const source = { host, fanout, version, hotPath, ready, cluster: facts };
     const { allowedHosts, allowedOrigins } = config.api;
     const app = createOperatorApp({
       ...source,
       metrics: createMetrics(source),
-      drain: () => this.#drain(host),
+      drain: (leave) => this.#startDrain(host, fanout, leave),
       guard: { listenHost: config.api.host, allowedHosts, allowedOrigins },
       onKick: (stream, from) => {
         const who = from ?? "its publisher";
@@ -156,11 +167,28 @@ class Parts implements EdgeProgram {
     this.#log.info("{what} on {address}", { event: "listening", listener, what, address });
   }
 
-  #drain(host: UdpLoop): void {
-    if (this.#state !== "ready") return;
-    this.#state = "draining";
-    this.#log.warning("operator asked to drain: nobody new is taken", { event: "draining" });
-    host.command((edge, now) => edge.drain(now));
+  #startDrain(
+    host: UdpLoop,
+    fanout: FlvFanout,
+    leave: { readonly timeoutMs: number } | undefined,
+  ): void {
+    if (this.#state === "ready") {
+      this.#state = "draining";
+      this.#log.warning("operator asked to drain: nobody new is taken", { event: "draining" });
+      host.command((edge, now) => edge.drain(now));
+      void this.#cluster?.drain();
+    }
+    if (leave === undefined || this.#drain !== undefined || this.#state !== "draining") return;
+    const { timeoutMs } = leave;
+    this.#log.warning(
+      "members are moved to other edges; this one ends after {timeoutMs} ms at most",
+      {
+        event: "leaving",
+        timeoutMs,
+      },
+    );
+    const { resolve: done } = this.#drained;
+    this.#drain = new Drain({ host, timeoutMs, readers: () => fanout.readerCount, done });
   }
 
   stop(): Promise<void> {
@@ -171,6 +199,7 @@ class Parts implements EdgeProgram {
   async #stop(): Promise<void> {
     this.#state = "stopping";
     clearInterval(this.#sweep);
+    this.#drain?.cancel();
     this.#rtmp?.stop();
     const goodbye = this.#cluster?.stop();
     this.#fanout?.closeAll();

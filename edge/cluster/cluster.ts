@@ -6,7 +6,7 @@
 import type { Ms } from "../../runtime/base/time.ts";
 import type { EdgeCommands, EdgeEvent } from "../../runtime/node/api.ts";
 import type { ClusterCommands, ClusterHooks } from "../../runtime/node/cluster-api.ts";
-import type { LinkReport, MeshCommands } from "../../runtime/node/mesh/mesh-api.ts";
+import type { LinkReport, MeshCommands, RouteText } from "../../runtime/node/mesh/mesh-api.ts";
 import type { ClusterConfig } from "../config/cluster-config.ts";
 import type { Logger } from "../log.ts";
 import { chooseJoin } from "./choose-join.ts";
@@ -138,6 +138,11 @@ export class Cluster {
     const since = this.#awaySince;
     const awayMs = since === undefined ? 0 : this.#now() - since;
     return { name: this.#options.registry.name, isUp: since === undefined, awayMs };
+  }
+
+  /** How streams travel from here, and why. */
+  get routes(): readonly RouteText[] {
+    return this.#command((edge, now) => edge.explainRoutes(now)) ?? [];
   }
 
   /** This edge as it is now. */

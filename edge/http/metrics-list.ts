@@ -1,5 +1,6 @@
 /** Every metric of the edge: name, kind, meaning, and where its value comes from. docs/METRICS.md lists the same. */
 import type { EdgeStats, EdgeStreamStats } from "../../runtime/node/api.ts";
+import type { ClusterFacts } from "../cluster/cluster-facts.ts";
 import type { FlvTotals } from "./flv-fanout.ts";
 
 /** What one scrape shows; taken once, so that its figures agree with each other. */
@@ -9,6 +10,8 @@ export interface Snapshot {
   readonly readersOf: (stream: string) => number;
   readonly readers: number;
   readonly flv: FlvTotals;
+  /** Undefined for an edge by itself. */
+  readonly cluster: ClusterFacts | undefined;
   readonly ready: boolean;
   readonly version: string;
   readonly hotPath: string;

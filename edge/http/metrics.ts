@@ -1,7 +1,9 @@
 /** The edge's figures in Prometheus' text format, taken when they are asked for. */
 import { Counter, Gauge, Registry } from "prom-client";
+import type { ClusterFacts } from "../cluster/cluster-facts.ts";
 import type { EdgeHost } from "../host.ts";
 import type { FlvFanout } from "./flv-fanout.ts";
+import { clusterMetrics } from "./metrics-cluster.ts";
 import { type MetricDefinition, metricList, type Snapshot } from "./metrics-list.ts";
 
 export interface MetricsSource {
@@ -10,6 +12,8 @@ export interface MetricsSource {
   readonly version: string;
   readonly hotPath: string;
   readonly ready: () => boolean;
+  /** Absent for an edge by itself. */
+  readonly cluster?: (() => ClusterFacts) | undefined;
 }
 
 export interface Metrics {
@@ -21,7 +25,9 @@ export interface Metrics {
 export function createMetrics(source: MetricsSource): Metrics {
   const registry = new Registry();
   const startedSeconds = Math.round(performance.timeOrigin / 1000);
-  const updates = metricList.map((definition) => register(registry, definition));
+  const updates = [...metricList, ...clusterMetrics].map((definition) =>
+    register(registry, definition),
+  );
   return {
     contentType: registry.contentType,
     scrape() {
@@ -52,6 +58,7 @@ function takeSnapshot(source: MetricsSource, startedSeconds: number): Snapshot {
     readersOf: (stream) => fanout.readersOf(stream).length,
     readers: fanout.readerCount,
     flv: fanout.totals(),
+    cluster: source.cluster?.(),
     ready: source.ready(),
     version: source.version,
     hotPath: source.hotPath,

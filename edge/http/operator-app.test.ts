@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as shapes from "./api-schema.ts";
 import { FlvFanout } from "./flv-fanout.ts";
 import { createMetrics } from "./metrics.ts";
+import { clusterMetrics } from "./metrics-cluster.ts";
 import { metricList, metricRow } from "./metrics-list.ts";
 import { createOperatorApp } from "./operator-app.ts";
 import { HandEdge } from "./testing.ts";
@@ -114,6 +115,9 @@ test("the API describes itself", async () => {
     "/api/v1/streams/{name}/sessions/{address} delete",
     "/api/v1/drain post",
     "/api/v1/stats get",
+    "/api/v1/edges get",
+    "/api/v1/links get",
+    "/api/v1/routes get",
   ]);
 });
 
@@ -153,7 +157,7 @@ describe("metrics", () => {
   test("are those of docs/METRICS.md", async () => {
     const doc = readFileSync(new URL("../../docs/METRICS.md", import.meta.url), "utf8");
     const documented = doc.split("\n").filter((line) => line.startsWith("| `shoal_edge_"));
-    expect(documented).toEqual(metricList.map(metricRow));
+    expect(documented).toEqual([...metricList, ...clusterMetrics].map(metricRow));
     const shown = await lines(rig().app);
     for (const { name, kind } of metricList) expect(shown).toContain(`# TYPE ${name} ${kind}`);
   });

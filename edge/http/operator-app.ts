@@ -4,6 +4,8 @@ import type { z } from "zod";
 import type { Ms } from "../../runtime/base/time.ts";
 import type { EdgeStreamStats } from "../../runtime/node/api.ts";
 import * as shapes from "./api-schema.ts";
+import { addClusterRoutes } from "./cluster-routes.ts";
+import { DrainQuery } from "./cluster-schema.ts";
 import { CodecNames } from "./codecs.ts";
 import { type GuardOptions, guard } from "./guard.ts";
 import type { Metrics, MetricsSource } from "./metrics.ts";
@@ -11,8 +13,8 @@ import type { Metrics, MetricsSource } from "./metrics.ts";
 export interface OperatorAppOptions extends MetricsSource {
   readonly guard: GuardOptions;
   readonly metrics: Metrics;
-  /** Nobody new from now on; who is connected stays. */
-  readonly drain: () => void;
+  /** Nobody new from now on; who is connected stays, or is moved elsewhere before the edge ends. */
+  readonly drain: (leave: { readonly timeoutMs: number } | undefined) => void;
   readonly onKick: (stream: string, from: string | undefined) => void;
 }
 
@@ -53,7 +55,8 @@ const kickSession = createRoute({
 const drain = createRoute({
   method: "post",
   path: "/api/v1/drain",
-  summary: "Takes nobody new any more, and cuts nobody off; end the edge when its viewers are gone",
+  summary: "Takes nobody new any more, and cuts nobody off; with leave=true moves them and ends",
+  request: { query: DrainQuery },
   responses: { 200: json(shapes.Draining, "Draining"), 403: refused },
 });
 const showStats = createRoute({
@@ -114,11 +117,13 @@ export function createOperatorApp(options: OperatorAppOptions): OpenAPIHono {
     return context.json({ kicked: address }, 200);
   });
   app.openapi(drain, (context) => {
-    options.drain();
+    const { leave, timeoutSeconds } = context.req.valid("query");
+    options.drain(leave === "true" ? { timeoutMs: timeoutSeconds * 1000 } : undefined);
     const { viewers } = host.edge.stats(host.now());
     return context.json({ draining: true as const, viewers, httpViewers: fanout.readerCount }, 200);
   });
   app.openapi(showStats, (context) => context.json(statsShape(options), 200));
+  addClusterRoutes(app, () => options.cluster?.());
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

@@ -1,9 +1,11 @@
 /** What viewers reach: status page, player page, HTTP-FLV. Anyone may read it, from any web page. */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
+import type { ClusterFacts } from "../cluster/cluster-facts.ts";
 import type { EdgeHost } from "../host.ts";
 import {
   assets,
+  type ClusterStatus,
   CONTENT_SECURITY_POLICY,
   playerPage,
   type StatusRow,
@@ -18,6 +20,8 @@ export interface ViewerAppOptions {
   readonly fanout: FlvFanout;
   /** The edge takes nobody new any more. */
   readonly draining: () => boolean;
+  /** Undefined for an edge by itself. */
+  readonly cluster?: () => ClusterFacts | undefined;
   readonly onReader: (change: "joined" | GoneReason, stream: string, from: string) => void;
 }
 
@@ -45,10 +49,15 @@ export function createViewerApp(options: ViewerAppOptions): Hono<Env> {
   const codecs = new CodecNames(options.host.edge);
   app.use(cors({ origin: "*", allowMethods: ["GET", "HEAD"] }));
   app.get("/", (context) =>
-    context.html(statusPage(statusRows(options, codecs)), 200, pageHeaders()),
+    context.html(
+      statusPage(statusRows(options, codecs), clusterStatus(options)),
+      200,
+      pageHeaders(),
+    ),
   );
   app.get("/status.json", (context) => {
-    return context.json({ streams: statusRows(options, codecs) }, 200, {
+    const status = { streams: statusRows(options, codecs), cluster: clusterStatus(options) };
+    return context.json(status, 200, {
       "cache-control": "no-store",
     });
   });
@@ -83,6 +92,19 @@ function statusRows({ host, fanout }: ViewerAppOptions, codecs: CodecNames): Sta
     httpViewers: fanout.readersOf(stream.name).length,
     ageSeconds: stream.sinceMs / 1000,
   }));
+}
+
+/** The other edges, as anyone may know of them. */
+function clusterStatus(options: ViewerAppOptions): ClusterStatus | undefined {
+  const facts = options.cluster?.();
+  if (facts === undefined) return undefined;
+  const { isUp, awayMs } = facts.registry;
+  return {
+    registryAwaySeconds: isUp ? null : awayMs / 1000,
+    edges: facts.edges.map(({ id, isSelf, state, load, viewers }) => {
+      return { id, isSelf, state, load, viewers };
+    }),
+  };
 }
 
 function serveFlv(context: Context<Env>, options: ViewerAppOptions, stream: string): Response {

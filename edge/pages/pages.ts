@@ -16,6 +16,19 @@ export interface StatusRow {
   readonly ageSeconds: number;
 }
 
+/** The other edges, where there are any. */
+export interface ClusterStatus {
+  /** null while the registry is there. */
+  readonly registryAwaySeconds: number | null;
+  readonly edges: readonly {
+    readonly id: string;
+    readonly isSelf: boolean;
+    readonly state: string;
+    readonly load: number;
+    readonly viewers: number;
+  }[];
+}
+
 /** Files that the pages load, by path. */
 export const assets: ReadonlyMap<string, { readonly type: string; readonly text: string }> =
   new Map([
@@ -30,7 +43,7 @@ export const CONTENT_SECURITY_POLICY =
   "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; frame-ancestors *; " +
   "base-uri 'none'; object-src 'none'";
 
-export function statusPage(streams: readonly StatusRow[]) {
+export function statusPage(streams: readonly StatusRow[], cluster?: ClusterStatus) {
   const rows = streams.map(
     (stream) => html`<tr>
   <td><a href="/${stream.name}">${stream.name}</a></td><td>${stream.codecs}</td>
@@ -46,9 +59,29 @@ export function statusPage(streams: readonly StatusRow[]) {
     <tbody id="streams">${rows}</tbody>
   </table>
   <p class="bar faint" id="note" role="status">${streams.length === 0 ? "No stream is live." : ""}</p>
+  ${cluster === undefined ? "" : clusterSection(cluster)}
 </main>
 <script src="/assets/status.js"></script>
 </body></html>`;
+}
+
+function clusterSection({ registryAwaySeconds, edges }: ClusterStatus) {
+  const rows = edges.map(
+    ({ id, isSelf, state, load, viewers }) => html`<tr>
+  <td>${id}${isSelf ? " (this one)" : ""}</td><td>${state}</td>
+  <td>${viewers}</td><td>${Math.round(load * 100)} %</td>
+</tr>`,
+  );
+  const away =
+    registryAwaySeconds === null
+      ? ""
+      : `The registry does not answer since ${Math.floor(registryAwaySeconds)} s; what runs goes on.`;
+  return html`<h2>Edges</h2>
+  <table>
+    <thead><tr><th>Edge</th><th>State</th><th>Viewers</th><th>Load</th></tr></thead>
+    <tbody id="edges">${rows}</tbody>
+  </table>
+  <p class="bar faint" id="registry" role="status">${away}</p>`;
 }
 
 export function playerPage(stream: string) {

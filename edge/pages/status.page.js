@@ -34,11 +34,38 @@ function age(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+function edgeRow(edge) {
+  const item = document.createElement("tr");
+  const cells = [
+    edge.isSelf ? `${edge.id} (this one)` : edge.id,
+    edge.state,
+    String(edge.viewers),
+    `${Math.round(edge.load * 100)} %`,
+  ];
+  for (const cell of cells) {
+    const data = document.createElement("td");
+    data.append(cell);
+    item.append(data);
+  }
+  return item;
+}
+
+function showCluster({ registryAwaySeconds, edges }) {
+  document.querySelector("#edges")?.replaceChildren(...edges.map(edgeRow));
+  const registry = document.querySelector("#registry");
+  if (registry === null) return;
+  registry.textContent =
+    registryAwaySeconds === null
+      ? ""
+      : `The registry does not answer since ${Math.floor(registryAwaySeconds)} s; what runs goes on.`;
+}
+
 async function refresh() {
   try {
     const response = await fetch("/status.json", { signal: AbortSignal.timeout(5000) });
-    const { streams } = await response.json();
+    const { streams, cluster } = await response.json();
     list.replaceChildren(...streams.map(row));
+    if (cluster) showCluster(cluster);
     note.textContent = streams.length === 0 ? "No stream is live." : "";
   } catch {
     note.textContent = "The edge does not answer.";
