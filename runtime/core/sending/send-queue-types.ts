@@ -17,6 +17,9 @@ export const FLAG_GROUP_START = 1 << 3;
 export const PRIORITY_MASK = 7;
 export const Priority = { config: 0, audio: 1, key: 2, reference: 3, disposable: 4 } as const;
 
+/** What `transmit` returns besides bytes: nothing went, since things were dropped; the window or outbox is full. */
+export const Sent = { nothing: 0, full: -1 } as const;
+
 /** One fragment to put on the wire. Items are reused: a port takes what it needs during the call. */
 export interface SendItem {
   stream: number;

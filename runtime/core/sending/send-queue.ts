@@ -17,6 +17,7 @@ import {
   SendClass,
   type SendItem,
   type SendPort,
+  Sent,
   type Settler,
 } from "./send-queue-types.ts";
 import type { Uplink } from "./uplink.ts";
@@ -27,9 +28,6 @@ export * from "./send-queue-types.ts";
 const BACKLOG_SHARE = 0.1;
 /** A full packet window or outbox is tried again after this, if no ACK comes first. */
 const FULL_RETRY_MS = 2;
-
-/** What `transmit` returns besides bytes: nothing went, since things were dropped; the window or outbox is full. */
-export const Sent = { nothing: 0, full: -1 } as const;
 
 export class SendQueue {
   /* Owned by the uplink: which rings it is in, and when it is woken. */
@@ -58,7 +56,6 @@ export class SendQueue {
   #repairs: Repairs | undefined;
   /** Not to be asked before this time (full window). */
   #fullUntil = 0;
-  fragmentsResent = 0;
 
   constructor(port: SendPort, uplink: Uplink) {
     this.port = port;
@@ -85,11 +82,6 @@ export class SendQueue {
   /** bit/s this session may use; 0 = not limited so far. */
   get rateBps(): number {
     return this.#path?.limitBps ?? 0;
-  }
-
-  /** Queueing delay towards the receiver at the last ACK, ms. */
-  get queueDelayMs(): number {
-    return this.#path?.queueMs ?? 0;
   }
 
   /** Usual time between ACKs that tell a delay, ms; 0 = none did. */
@@ -311,10 +303,8 @@ export class SendQueue {
       repairs.fill(item, repair);
       sent = this.port.sendFragment(now, item);
     }
-    if (sent > 0) {
-      this.fragmentsResent++;
-      repairs.noteSent(now, repair);
-    } else if (sent === Sent.nothing) {
+    if (sent > 0) repairs.noteSent(now, repair);
+    else if (sent === Sent.nothing) {
       repairs.remove(repair);
       this.#backlog?.gone(now, repair.stream, repair.number, 1);
     }
