@@ -17,9 +17,14 @@ export interface SwarmParams {
   /** Slots offer this many times the demand; above the second figure some are relieved. */
   readonly slotHeadroom: number;
   readonly slotReliefAbove: number;
+  /** Room that must be left in a sub-stream's slots when one of them is merged into the others, share of the demand. */
+  readonly slotSpare: number;
   readonly recruitMs: number;
   /** Uplink that a peer is thought to have before anything was seen of it, bit/s. */
   readonly uplinkGuessBps: number;
+  /** Packets of the train from which the edge first learns a peer's uplink; the share of it that is believed. */
+  readonly trainPackets: number;
+  readonly trainShare: number;
   /** Above this queueing delay a super node counts as congested, ms. */
   readonly congestedQueueMs: number;
   /** Rooms smaller than this have neither slots nor neighbours. */
@@ -69,8 +74,11 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     pushShare: 0.6,
     slotHeadroom: 1.1,
     slotReliefAbove: 1.25,
+    slotSpare: 0.1,
     recruitMs: 500,
     uplinkGuessBps: 1_200_000,
+    trainPackets: 16,
+    trainShare: 0.8,
     congestedQueueMs: 120,
     smallRoom: 6,
     neighboursMax: 40,

@@ -34,6 +34,7 @@ export const PacketType = {
   MAP: 0x1d,
   REPORT: 0x1e,
   PUNCH: 0x1f,
+  TRAIN: 0x20,
 } as const;
 export type PacketType = (typeof PacketType)[keyof typeof PacketType];
 

@@ -6,10 +6,12 @@ import {
   decodeMap,
   decodePeerRef,
   decodeReport,
+  decodeTrain,
   encodeMap,
   encodePeerRef,
   encodePunch,
   encodeReport,
+  encodeTrain,
   MAP_BYTES_MAX,
   makeTicket,
   TICKET_BYTES,
@@ -129,6 +131,14 @@ test("PUNCH is its type and the sender's node id", () => {
     PacketType.PUNCH,
     ...[1, 2, 3, 4, 5, 6, 7, 8],
   ]);
+});
+
+test("TRAIN fills a datagram, and nothing shorter is one", () => {
+  const buf = new Uint8Array(MAX_DATAGRAM).fill(0xff);
+  expect(encodeTrain(buf, ID_BYTES, 7)).toBe(MAX_DATAGRAM);
+  expect(decodeTrain(buf, ID_BYTES)).toBe(7);
+  expect(buf.subarray(ID_BYTES + 1).every((byte) => byte === 0)).toBe(true);
+  expect(decodeTrain(buf.subarray(0, MAX_DATAGRAM - 1), ID_BYTES)).toBe(-1);
 });
 
 test("any bytes are judged, not thrown at, and nothing is read beyond them", () => {

@@ -1,6 +1,7 @@
 /**
  * The swarm on the wire (docs/WIRE.md §8): how the edge names one peer to another, the ticket it mints for the two, and
- * the fixed-layout packets that peers send all the time: MAP (what I have), REPORT (what I carry), PUNCH (open my NAT).
+ * the fixed-layout packets that peers send all the time: MAP (what I have), REPORT (what I carry), PUNCH (open my NAT),
+ * TRAIN (how fast is my uplink).
  */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -13,7 +14,7 @@ import {
   encodedAddressBytes,
 } from "./address.ts";
 import { equalBytes } from "./cookie.ts";
-import { PacketType, putU16, putU32, u16, u32 } from "./packet.ts";
+import { ID_BYTES, MAX_DATAGRAM, PacketType, putU16, putU32, u16, u32 } from "./packet.ts";
 import { utf8Bytes } from "./text.ts";
 
 export const NODE_BYTES = 8;
@@ -206,6 +207,21 @@ export function decodeReport(data: Uint8Array, at: number): ReportPacket | undef
     load: (data[at + 16] as number) / 255,
     children: [...data.subarray(childrenAt)],
   };
+}
+
+/* ------------------------------------------------------------------ TRAIN */
+
+/** Writes train (1) and zeros to the full size of a datagram. */
+export function encodeTrain(buf: Uint8Array, at: number, train: number): number {
+  const end = at - ID_BYTES + MAX_DATAGRAM;
+  buf[at] = train;
+  buf.fill(0, at + 1, end);
+  return end;
+}
+
+/** The train's number, 0..255; −1 unless it is a packet of one. */
+export function decodeTrain(data: Uint8Array, at: number): number {
+  return data.length === MAX_DATAGRAM ? (data[at] as number) : -1;
 }
 
 /* ------------------------------------------------------------------ PUNCH */

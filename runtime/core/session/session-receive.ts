@@ -32,7 +32,8 @@ import {
   u32,
 } from "../../wire/packet.ts";
 import { expandClock, toClockUnits } from "../../wire/segment.ts";
-import { decodeMap, decodeReport } from "../../wire/swarm.ts";
+import { decodeMap, decodeReport, decodeTrain } from "../../wire/swarm.ts";
+import { TrainMeter } from "../time/train-meter.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Session } from "./session.ts";
 import { PONG_AGE_MS } from "./session-types.ts";
@@ -196,6 +197,13 @@ function receivePathPacket(now: Ms, session: Session, from: Address, data: Uint8
         buf.set(token, at);
         return at + token.length;
       });
+      return true;
+    }
+    case PacketType.TRAIN: {
+      const train = decodeTrain(data, ID_BYTES);
+      if (train < 0) return false;
+      session.train ??= new TrainMeter();
+      session.train.handle(now, train, data.length);
       return true;
     }
     case PacketType.RESPONSE: {

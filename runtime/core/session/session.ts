@@ -32,6 +32,7 @@ import {
 import { toClockUnits } from "../../wire/segment.ts";
 import { type HotPath, Received, Status } from "../hot-path/hot-path.ts";
 import { SendQueue } from "../sending/send-queue.ts";
+import type { TrainMeter } from "../time/train-meter.ts";
 import type { NodeContext } from "./node-context.ts";
 import { SessionControl } from "./session-control.ts";
 import { AddressCheck, isSame, nextPingAt, UnwrappedClock } from "./session-path.ts";
@@ -58,6 +59,8 @@ export class Session extends SessionState {
   #pings = 0;
   #check: AddressCheck | undefined;
   #remoteClock: UnwrappedClock | undefined;
+  /** Of the packet train the other side has sent, if it has. */
+  train: TrainMeter | undefined;
   /** What the hot path says of losses by time; NaN = to be asked anew. */
   #lossAt = Number.NaN;
   /** Control is unsent or unacknowledged. */

@@ -9,6 +9,8 @@ import type { ParentAssignment } from "./edge-swarm-parents.ts";
 import type { SwarmRoom } from "./edge-swarm-room.ts";
 import type { Member, Slot } from "./member.ts";
 
+/** Nobody is recruited before it has had time to report, ms. */
+const PROVING_MS = 500;
 /** Whom fewer of those sent to it could connect to is no super node. */
 const REACH_MIN = 0.35;
 /** A slot has this long to find children before it can be called idle. */
@@ -149,7 +151,7 @@ export class Slots {
       m.childrenAffordable(this.#room.params, childBps) -
       (isTight ? m.childrenNow() : this.#planned(m, childBps));
     const candidates = this.#room.list
-      .filter((m) => now - m.joinedAt > 1000 && m.report?.congested === false)
+      .filter((m) => now - m.joinedAt > PROVING_MS && m.report?.congested === false)
       .map((member) => ({ member, spare: spare(member) }))
       .filter((each) => each.spare >= childrenFirst && each.member.reach > REACH_MIN)
       .sort((a, b) => worth(b) - worth(a));
@@ -187,12 +189,12 @@ export class Slots {
   }
 
   #openSlot(now: Ms, holder: Member, k: number): void {
-    const { childrenFirst, rampMs } = this.#room.params;
+    const { rampMs } = this.#room.params;
     const slot: Slot = {
       holder,
       subStream: k,
       children: new Set(),
-      limit: childrenFirst,
+      limit: this.#firstLimit(holder),
       rampAt: ms(now + rampMs),
       openedAt: now,
     };
@@ -205,6 +207,15 @@ export class Slots {
     (this.#room.direct[k] as Set<Member>).delete(holder);
     this.#parents.pushDirect(now, holder, 1 << k);
     this.#tellRecruit(now, holder);
+  }
+
+  /** Children a fresh slot takes at once: half of what the holder's train promises, a few without one. */
+  #firstLimit(holder: Member): number {
+    const { childrenFirst, childrenMax } = this.#room.params;
+    if ((holder.session.train?.rateBps ?? 0) === 0) return childrenFirst;
+    const affordable = holder.childrenAffordable(this.#room.params, this.#room.childBps());
+    const free = Math.floor((affordable - holder.childrenPromised()) / 2);
+    return Math.max(childrenFirst, Math.min(free, childrenMax));
   }
 
   #tellRecruit(now: Ms, holder: Member): void {
@@ -242,16 +253,20 @@ export class Slots {
     }
   }
 
-  /** Under a cap that is reached: the children of the emptiest slot of each sub-stream move to the others. */
+  /**
+   * Each slot costs the edge one push, however few its children: those of the emptiest of each sub-stream move to the
+   * others as soon as these have room for all of them and some to spare (none, under a cap that is reached).
+   */
   #merge(now: Ms): void {
-    if (this.pushBps < this.#pushBpsMax) return;
-    for (const slots of this.#room.slots) {
+    const isCapped = this.pushBps >= this.#pushBpsMax;
+    for (const [k, slots] of this.#room.slots.entries()) {
       const old = slots.filter((slot) => now - slot.openedAt > RELIEF_AGE_MS);
       const [emptiest] = old.sort((a, b) => a.children.size - b.children.size);
       if (emptiest === undefined) continue;
       const room = (slot: Slot) => Math.max(0, slot.limit - slot.children.size);
       const elsewhere = slots.reduce((sum, slot) => sum + room(slot), -room(emptiest));
-      if (elsewhere <= emptiest.children.size) continue;
+      const spare = isCapped ? 0 : this.#demand(k) * this.#room.params.slotSpare;
+      if (elsewhere <= emptiest.children.size + spare) continue;
       this.reliefs++;
       this.closeSlot(now, emptiest);
     }

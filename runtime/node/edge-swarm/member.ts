@@ -5,6 +5,9 @@ import type { Address } from "../../wire/address.ts";
 import type { ReportPacket } from "../../wire/swarm.ts";
 import type { SwarmParams } from "../swarm-params.ts";
 
+/** A train is too short to tell more than this, bit/s. */
+const TRAIN_BPS_MAX = 20_000_000;
+
 /** (super node, sub-stream): pushed to by the edge, pushes on to its children. */
 export interface Slot {
   readonly holder: Member;
@@ -85,10 +88,16 @@ export class Member {
     return [this.session.address, ...this.ownAddresses].slice(0, 4);
   }
 
-  /** Uplink it may be trusted with, bit/s: what congestion showed, else half as much again as was proven. */
+  /**
+   * Uplink it may be trusted with, bit/s: what congestion showed, else what its train of packets showed or half as much
+   * again as was proven in use.
+   */
   uplinkBps(params: SwarmParams): number {
     const limit = this.report?.limitBps ?? 0;
-    const hoped = Math.max(params.uplinkGuessBps, 1.5 * (this.provenBps / params.pushShare));
+    const train = this.session.train?.rateBps ?? 0;
+    const guess =
+      train > 0 ? Math.min(TRAIN_BPS_MAX, train) * params.trainShare : params.uplinkGuessBps;
+    const hoped = Math.max(guess, 1.5 * (this.provenBps / params.pushShare));
     const borne = Math.min(hoped, this.ceilingBps / params.pushShare);
     return limit > 0 ? Math.min(limit, borne) : borne;
   }

@@ -95,15 +95,15 @@ describe("parents", () => {
     expect(parents.orphaned).toBe(0);
   });
 
-  test("lose what the edge gives to another", () => {
+  test("lose what the edge gives to another, once that one stands", () => {
     parents.handleParents(ms(0), [{ mask: 0b0011, peer: REF }]);
     parents.handleConnected(ms(0), KEY, SESSION, 0b0011);
     said.length = 0;
     parents.handleParents(ms(100), [{ mask: 0b0001, peer: refOf(2) }]);
-    expect(said).toEqual([
-      ["subscribe", 0b0010],
-      ["connect", 2, 0b0001, 100],
-    ]);
+    expect(said).toEqual([["connect", 2, 0b0001, 100]]);
+    expect(parents.maskOf(KEY)).toBe(0b0011);
+    parents.handleConnected(ms(150), nodeKey(refOf(2).node), SESSION, 0b0001);
+    expect(said.slice(1, 2)).toEqual([["subscribe", 0b0010]]);
     expect(parents.maskOf(KEY)).toBe(0b0010);
     parents.handleParents(ms(200), [{ mask: 0b0010 }]);
     expect(parents.isParent(KEY)).toBe(false);

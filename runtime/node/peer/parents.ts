@@ -97,41 +97,38 @@ export class Parents {
 
   /** The edge says who the parents of some sub-streams are. */
   handleParents(now: Ms, list: readonly ParentEntry[]): void {
-    let taken = 0;
-    for (const entry of list) taken |= entry.mask;
-    this.#release(now, taken);
     for (const { mask, peer, from } of list) {
-      if (peer !== undefined) this.#take(now, peer, mask, from ?? this.#from(mask));
+      if (peer === undefined) this.#release(now, mask, () => true);
+      else this.#take(now, peer, mask, from ?? this.#from(mask));
     }
   }
 
+  /** Who has pushed so far goes on until the new one stands: nothing is missed on the way. */
   #take(now: Ms, ref: PeerRef, mask: number, from: number): void {
     const key = nodeKey(ref.node);
-    const known = this.#parents.get(key);
-    if (known !== undefined) {
-      known.mask = (known.mask | mask) >>> 0;
-      if (known.session !== undefined) {
-        this.#host.subscribeParent(now, known.session, known.mask, from);
-        this.#host.releaseEdge(now, mask);
-      }
-    } else {
+    const isPending = (each: Parent) => each.session === undefined;
+    this.#release(now, mask, (each) => isPending(each) && each.key !== key);
+    let parent = this.#parents.get(key);
+    if (parent === undefined) {
       const session = this.#host.neighbour(key)?.session;
-      this.#parents.set(key, { key, node: ref.node, session, mask, since: now });
+      parent = { key, node: ref.node, session, mask, since: now };
+      this.#parents.set(key, parent);
       if (session === undefined) this.#host.connect(now, ref, mask, from);
-      else {
-        this.#host.subscribeParent(now, session, mask, from);
-        this.#host.releaseEdge(now, mask);
-      }
+    } else parent.mask = (parent.mask | mask) >>> 0;
+    if (parent.session !== undefined) {
+      this.#release(now, mask, (each) => each !== parent);
+      this.#host.subscribeParent(now, parent.session, parent.mask, from);
+      this.#host.releaseEdge(now, mask);
     }
     for (let k = 0; k < this.#params.subStreams; k++) {
       if (((mask >>> k) & 1) === 1) this.#seenAt[k] = now;
     }
   }
 
-  /** Takes sub-streams away from whoever has them. */
-  #release(now: Ms, mask: number): void {
+  /** Takes sub-streams away from those who have them. */
+  #release(now: Ms, mask: number, isMeant: (parent: Parent) => boolean): void {
     for (const parent of this.#parents.values()) {
-      if ((parent.mask & mask) === 0) continue;
+      if ((parent.mask & mask) === 0 || !isMeant(parent)) continue;
       parent.mask = (parent.mask & ~mask) >>> 0;
       if (parent.mask === 0) this.#parents.delete(parent.key);
       if (parent.session !== undefined) {
@@ -145,6 +142,7 @@ export class Parents {
     const parent = this.#parents.get(key);
     if (parent === undefined) return 0;
     parent.session = session;
+    this.#release(now, parent.mask, (each) => each !== parent);
     if (parent.mask !== asked) {
       this.#host.subscribeParent(now, session, parent.mask, this.#from(parent.mask));
     }
@@ -158,6 +156,7 @@ export class Parents {
     if (parent === undefined) return;
     this.#parents.delete(key);
     if (parent.mask === 0) return;
+    this.#release(now, parent.mask, () => true);
     this.orphaned++;
     this.#host.orphan(now, parent.mask, parent.node, this.#from(parent.mask));
   }

@@ -7,7 +7,7 @@ import { type Ms, ms, NEVER } from "../../base/time.ts";
 import type { NodeContext } from "../../core/session/node-context.ts";
 import type { Session } from "../../core/session/session.ts";
 import { PacketType } from "../../wire/packet.ts";
-import { encodeMap, encodeReport, MAP_BYTES_MAX } from "../../wire/swarm.ts";
+import { encodeMap, encodeReport, encodeTrain, MAP_BYTES_MAX } from "../../wire/swarm.ts";
 import type { PeerOptions } from "../api.ts";
 import type { Outlet } from "../edge/outlet.ts";
 import type { SwarmParams } from "../swarm-params.ts";
@@ -39,6 +39,7 @@ interface TellingPeer {
   readonly outlet: Outlet;
   readonly neighbours: Neighbours;
   readonly parents: Parents;
+  readonly isSuperNode: boolean;
 }
 
 export class PeerTelling {
@@ -49,6 +50,7 @@ export class PeerTelling {
   #backlogMs = 0;
   #backlogAt: Ms = ms(Number.NEGATIVE_INFINITY);
   #feedbackAt: Ms = NEVER;
+  #hasSentTrain = false;
   /** When the next REPORT is due. */
   reportAt: Ms = NEVER;
 
@@ -60,6 +62,7 @@ export class PeerTelling {
 
   handleEdge(now: Ms, session: Session | undefined): void {
     this.#edge = session;
+    this.#hasSentTrain = false;
     this.reportAt = session === undefined ? NEVER : ms(now + this.#swarm.params.reportMs / 4);
   }
 
@@ -76,12 +79,25 @@ export class PeerTelling {
 
   /** `isWelcome`: the edge has this peer in its swarm. */
   report(now: Ms, isWelcome: boolean): void {
-    this.reportAt = ms(now + this.#swarm.params.reportMs);
+    const { reportMs, rampMs } = this.#swarm.params;
+    this.reportAt = ms(now + (this.#swarm.isSuperNode ? rampMs : reportMs));
     const edge = this.#edge;
     if (edge === undefined || !isWelcome) return;
+    this.#sendTrain(now, edge);
     const { params, outlet } = this.#swarm;
     const report = peerReport(now, this.#context, this.#options, params, outlet, this.#backlogMs);
     edge.sendUnnumbered(now, PacketType.REPORT, (buf, at) => encodeReport(buf, at, report));
+  }
+
+  /** Once, and only by those who may be recruited: how fast the uplink is (TRAIN). */
+  #sendTrain(now: Ms, edge: Session): void {
+    if (this.#hasSentTrain) return;
+    this.#hasSentTrain = true;
+    const { uploadBytesPerSecondMax, metered } = this.#options;
+    if (metered === true || Number.isFinite(uploadBytesPerSecondMax)) return;
+    for (let i = 0; i < this.#swarm.params.trainPackets; i++) {
+      edge.sendUnnumbered(now, PacketType.TRAIN, (buf, at) => encodeTrain(buf, at, 0));
+    }
   }
 
   /** Tells each neighbour what is here, when its turn has come. */

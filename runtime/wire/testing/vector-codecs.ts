@@ -55,10 +55,12 @@ import {
   decodeMap,
   decodePeerRef,
   decodeReport,
+  decodeTrain,
   encodeMap,
   encodePeerRef,
   encodePunch,
   encodeReport,
+  encodeTrain,
   type MapPacket,
   type PeerRef,
   type ReportPacket,
@@ -212,6 +214,10 @@ export const vectorCodecs: Readonly<Record<string, VectorCodec>> = {
     decodeMap,
   ),
   REPORT: connected<ReportPacket>(PacketType.REPORT, encodeReport, decodeReport),
+  TRAIN: connected<number>(PacketType.TRAIN, encodeTrain, (data, at) => {
+    const train = decodeTrain(data, at);
+    return train < 0 ? undefined : train;
+  }),
   /* Never answered, so never decoded: only its shape is told. */
   PUNCH: {
     encode: ({ node }: { node: Uint8Array }) => encodePunch(node),
