@@ -12,8 +12,9 @@ export interface SwarmParams {
   /** Children a fresh slot takes; doubled each `rampMs` while its uplink is not congested. */
   readonly childrenFirst: number;
   readonly rampMs: number;
-  /** Share of a peer's uplink that pushes may take, 0..1. */
+  /** Share of a peer's uplink that pushes may take, 0..0.8; and while there is enough for everybody. */
   readonly pushShare: number;
+  readonly pushShareCalm: number;
   /** Slots offer this many times the demand; above the second figure some are relieved. */
   readonly slotHeadroom: number;
   readonly slotReliefAbove: number;
@@ -72,6 +73,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     childrenFirst: 5,
     rampMs: 500,
     pushShare: 0.6,
+    pushShareCalm: 0.4,
     slotHeadroom: 1.1,
     slotReliefAbove: 1.25,
     slotSpare: 0.1,
@@ -108,6 +110,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     params.pushShare > 0 && params.pushShare <= 0.8,
     "swarm: pushes within 80 % of the uplink",
   );
+  assert(params.pushShareCalm <= params.pushShare, "swarm: calm is not more than all");
   assert(params.replaceHysteresis > 1, "swarm: replacing needs an advantage");
   return params;
 }

@@ -34,7 +34,7 @@ export class Introductions {
     const randomCount = Math.ceil(count * this.#room.params.candidatesRandomShare);
     for (let i = 0; i < count * 6 && chosen.size < count; i++) {
       const peer = this.#room.list[this.#room.random.below(this.#room.list.length)] as Member;
-      if (peer === member || member.unreachable.has(peer.key)) continue;
+      if (peer === member || member.isAvoiding(now, peer)) continue;
       if (peer.region !== member.region && chosen.size >= randomCount && i < count * 4) continue;
       chosen.add(peer);
     }

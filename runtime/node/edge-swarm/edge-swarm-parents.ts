@@ -10,6 +10,9 @@ import type { Member, Slot } from "./member.ts";
 
 /** Slots looked at for one child and sub-stream. */
 const SLOT_TRIES = 24;
+/** Children of one slot that are looked at to make room for another. */
+const MOVE_TRIES = 12;
+const NOBODY: ReadonlyMap<Member, number> = new Map();
 
 export class ParentAssignment {
   readonly #room: SwarmRoom;
@@ -66,7 +69,7 @@ export class ParentAssignment {
     const found = new Map<Member, number>();
     for (let k = 0; k < this.#room.params.subStreams; k++) {
       if (((mask >>> k) & 1) === 0 || member.slots.has(k)) continue;
-      const slot = this.findSlot(member, k, found);
+      const slot = this.findSlot(now, member, k, found) ?? this.#makeRoom(now, member, k);
       if (slot === undefined) continue;
       slot.children.add(member);
       member.parents[k] = slot;
@@ -81,7 +84,12 @@ export class ParentAssignment {
   }
 
   /** Same region first, a holder already chosen first, then the emptiest of a random handful. */
-  findSlot(member: Member, k: number, chosen: ReadonlyMap<Member, number>): Slot | undefined {
+  findSlot(
+    now: Ms,
+    member: Member,
+    k: number,
+    chosen: ReadonlyMap<Member, number> = NOBODY,
+  ): Slot | undefined {
     const slots = this.#room.slots[k] as Slot[];
     let best: Slot | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
@@ -90,9 +98,7 @@ export class ParentAssignment {
     for (let i = 0; i < Math.min(slots.length, SLOT_TRIES); i++) {
       const slot = slots[(start + i) % slots.length] as Slot;
       const room = slot.limit - slot.children.size;
-      if (room <= 0 || slot.holder === member) continue;
-      if (member.unreachable.has(slot.holder.key)) continue;
-      if (isHard && !slot.holder.isOpenHolder && slot.holder.hardFails > 0) continue;
+      if (room <= 0 || !member.mayMeet(now, slot.holder)) continue;
       let score = room / slot.limit + 2 * slot.holder.reach;
       /* Holders that anybody can reach are kept for those who need them. */
       if (slot.holder.isOpenHolder) score += isHard ? 4 : -0.5;
@@ -103,5 +109,22 @@ export class ParentAssignment {
       bestScore = score;
     }
     return best;
+  }
+
+  /** For a hard guest: of a full slot that anybody can reach, a child goes elsewhere that can be had elsewhere. */
+  #makeRoom(now: Ms, member: Member, k: number): Slot | undefined {
+    if (!member.isHardGuest) return undefined;
+    for (const slot of this.#room.slots[k] as Slot[]) {
+      if (!slot.holder.isOpenHolder || !member.mayMeet(now, slot.holder)) continue;
+      let tries = MOVE_TRIES;
+      for (const child of slot.children) {
+        if (tries-- === 0) break;
+        if (child.isHardGuest || this.findSlot(now, child, k) === undefined) continue;
+        this.detach(child, slot);
+        this.reassign(now, child, 1 << k);
+        return slot;
+      }
+    }
+    return undefined;
   }
 }

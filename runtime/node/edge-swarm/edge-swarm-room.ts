@@ -23,6 +23,9 @@ export class SwarmRoom {
   /** Members that the edge pushes a sub-stream to for want of a slot. */
   readonly direct: Set<Member>[];
 
+  /** Uplinks must be filled beyond their calm share. */
+  isScarce = false;
+
   constructor(outlet: Outlet, random: Random, params: SwarmParams) {
     this.outlet = outlet;
     this.random = random;
@@ -49,6 +52,13 @@ export class SwarmRoom {
 
   get slotCount(): number {
     return this.slots.reduce((sum, slots) => sum + slots.length, 0);
+  }
+
+  /** Children that a member's slots may have in all at present. */
+  affordable(member: Member): number {
+    const { pushShare, pushShareCalm } = this.params;
+    const share = this.isScarce ? pushShare : pushShareCalm;
+    return member.childrenAffordable(this.params, this.childBps(), share);
   }
 
   /** Bit/s of one child of one sub-stream, now or at `bitrateBps`. */

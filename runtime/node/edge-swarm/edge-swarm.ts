@@ -26,6 +26,9 @@ const CEILING_GROWTH = 1.02;
 /** A guest that could not be placed waits this long, doubling with its failures. */
 const RETRY_MS = 250;
 const RETRY_MS_MAX = 10_000;
+/** Whom it could not reach, and whom it has lost, a member is not sent to again for so long, ms. */
+const UNMET_MS = 120_000;
+const LOST_MS = 5000;
 /** Start bursts by the edge: this share of the demand, and this many seconds of media in advance. */
 const BURST_SHARE = 0.02;
 const BURST_SECONDS_MAX = 3000;
@@ -154,8 +157,9 @@ export class EdgeSwarm {
       isNew = true;
     }
     if (holder === undefined || !isNew) return;
-    member.unreachable.add(holder.key);
-    if (!member.reached.has(holder.key)) {
+    const hasMet = member.reached.has(holder.key);
+    member.avoid(holder, ms(now + (hasMet ? LOST_MS : UNMET_MS)));
+    if (!hasMet) {
       this.#handleUnreached(now, member, holder);
       return;
     }
@@ -174,7 +178,8 @@ export class EdgeSwarm {
     if (guest.isHardGuest) holder.hardFails++;
     else holder.reach -= holder.reach * REACH_GAIN;
     guest.guestFails++;
-    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(8, guest.guestFails));
+    if (now < guest.retryAt) return; /* of the same round */
+    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(8, guest.failedRounds++));
     guest.retryAt = ms(now + waitMs * (0.5 + this.#room.random.next()));
   }
 
@@ -187,6 +192,7 @@ export class EdgeSwarm {
       if (holder === undefined || ((mask >>> k) & 1) === 0) continue;
       if (member.reached.has(holder.key)) continue;
       member.reached.add(holder.key);
+      member.failedRounds = 0;
       if (member.isHardGuest) holder.hardOk++;
       else member.guestOk++;
       holder.reach += (1 - holder.reach) * REACH_GAIN;
@@ -220,17 +226,17 @@ export class EdgeSwarm {
 
   /** bit/s that pushing takes at present: to the slots, and to members for want of slots. */
   get pushBps(): number {
-    return this.#slots.pushBps;
+    return this.#slots.demand.pushBps;
   }
 
   /** bit/s that one more viewer would take off the edge: its sub-streams without room in a slot. */
   get joinBps(): number {
-    return this.#slots.joinBps;
+    return this.#slots.demand.joinBps;
   }
 
   /** A join was refused for want of egress: slots are wanted for those who wait. */
   handleTurnedAway(): void {
-    this.#slots.handleTurnedAway();
+    this.#slots.demand.handleTurnedAway();
   }
 
   /** From now on the tree is built to `params`, within `pushBpsMax` of pushes by the edge. */

@@ -5,6 +5,8 @@ import type { Address } from "../../wire/address.ts";
 import type { ReportPacket } from "../../wire/swarm.ts";
 import type { SwarmParams } from "../swarm-params.ts";
 
+/** Peers remembered as not to be had; a member has seldom met so many. */
+const AVOIDED_MAX = 256;
 /** A train is too short to tell more than this, bit/s. */
 const TRAIN_BPS_MAX = 20_000_000;
 
@@ -38,12 +40,14 @@ export class Member {
   readonly slots = new Map<number, Slot>();
   /** Who feeds it each sub-stream; undefined = the edge. */
   readonly parents: (Slot | undefined)[];
-  /** Peers it could not reach, or lost, and holders it has reached, by key. */
-  readonly unreachable = new Set<string>();
+  /** Peers it could not reach, or lost, until when; and holders it has reached; by key. */
+  readonly #avoided = new Map<string, Ms>();
   readonly reached = new Set<string>();
   /** As a guest: holders it could and could not reach. Who fails often sits behind a NAT that few can meet. */
   guestOk = 0;
   guestFails = 0;
+  /** Attempts to place it that have failed one after the other. */
+  failedRounds = 0;
   /** As a holder: hard guests (see `isHardGuest`) that could and could not reach it. */
   hardOk = 0;
   hardFails = 0;
@@ -84,6 +88,22 @@ export class Member {
     return this.hardOk > this.hardFails;
   }
 
+  /** Not to be sent to `holder` before `until`. */
+  avoid(holder: Member, until: Ms): void {
+    if (this.#avoided.size >= AVOIDED_MAX) this.#avoided.clear();
+    this.#avoided.set(holder.key, until);
+  }
+
+  isAvoiding(now: Ms, holder: Member): boolean {
+    return now < (this.#avoided.get(holder.key) ?? now);
+  }
+
+  /** As far as is known, it can connect to `holder`. */
+  mayMeet(now: Ms, holder: Member): boolean {
+    if (holder === this || this.isAvoiding(now, holder)) return false;
+    return !this.isHardGuest || holder.isOpenHolder || holder.hardFails === 0;
+  }
+
   get addresses(): Address[] {
     return [this.session.address, ...this.ownAddresses].slice(0, 4);
   }
@@ -103,9 +123,9 @@ export class Member {
   }
 
   /** Children its slots may have in all, at `childBps` each. */
-  childrenAffordable(params: SwarmParams, childBps: number): number {
+  childrenAffordable(params: SwarmParams, childBps: number, share = params.pushShare): number {
     if (this.report === undefined || this.report.consumeOnly || this.report.metered) return 0;
-    return Math.floor((this.uplinkBps(params) * params.pushShare) / Math.max(1, childBps));
+    return Math.floor((this.uplinkBps(params) * share) / Math.max(1, childBps));
   }
 
   /** Children its slots have. */
