@@ -23,6 +23,8 @@ export interface SwarmParams {
   readonly recruitMs: number;
   /** Uplink that a peer is thought to have before anything was seen of it, bit/s. */
   readonly uplinkGuessBps: number;
+  /** Bitrate that a stream is thought to have until it was measured, bit/s. */
+  readonly bitrateGuessBps: number;
   /** Packets of the train from which the edge first learns a peer's uplink; the share of it that is believed. */
   readonly trainPackets: number;
   readonly trainShare: number;
@@ -69,7 +71,7 @@ export const SWARM_PARAMS: SwarmParams = createSwarmParams({});
 export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
   const params: SwarmParams = Object.freeze({
     subStreams: 16,
-    childrenMax: 40,
+    childrenMax: 60,
     childrenFirst: 5,
     rampMs: 500,
     pushShare: 0.6,
@@ -79,6 +81,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     slotSpare: 0.1,
     recruitMs: 500,
     uplinkGuessBps: 1_200_000,
+    bitrateGuessBps: 1_000_000,
     trainPackets: 16,
     trainShare: 0.8,
     congestedQueueMs: 120,

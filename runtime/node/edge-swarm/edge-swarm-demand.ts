@@ -8,17 +8,20 @@ import type { Member, Slot } from "./member.ts";
 /** Mean wait of a join that was refused for want of egress, and smoothing of how many wait, a recruiting. */
 const WAIT_MS = 2000;
 const WAITING_GAIN = 0.3;
-/** Smoothing of the bitrate that is planned with, a recruiting. */
+/** The bitrate is measured once the stream has run for so long; smoothing of it, a recruiting. */
+const BITRATE_AFTER_MS = 2000;
 const BITRATE_GAIN = 0.02;
 
 export class Demand {
   readonly #room: SwarmRoom;
-  #bitrateMeanBps = 0;
+  #bitrateMeanBps: number;
+  #ticks = 0;
   #turnedAway = 0;
   #waiting = 0;
 
   constructor(room: SwarmRoom) {
     this.#room = room;
+    this.#bitrateMeanBps = room.params.bitrateGuessBps;
   }
 
   /** Once a recruiting. */
@@ -27,9 +30,11 @@ export class Demand {
     this.#turnedAway = 0;
     this.#waiting += (tries - this.#waiting) * WAITING_GAIN;
     const { bitrateBps } = this.#room.outlet;
-    const before = this.#bitrateMeanBps;
-    this.#bitrateMeanBps =
-      before === 0 ? bitrateBps : before + (bitrateBps - before) * BITRATE_GAIN;
+    this.#ticks++;
+    const gain = Math.max(BITRATE_GAIN, 1 / this.#ticks);
+    const isMeasured = this.#ticks * this.#room.params.recruitMs > BITRATE_AFTER_MS;
+    if (isMeasured) this.#bitrateMeanBps += (bitrateBps - this.#bitrateMeanBps) * gain;
+    this.#room.bitrateBps = Math.max(bitrateBps, this.#bitrateMeanBps);
   }
 
   /** A join was refused for want of egress: slots are wanted for those who wait. Each tries every two seconds or so. */

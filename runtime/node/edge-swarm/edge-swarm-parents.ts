@@ -2,6 +2,7 @@
  * Which slot feeds a member each sub-stream, and what the edge pushes for want of one. Who has been found a parent is
  * told by the caller or by `reassign`; until it lets the edge go by `release`, the edge pushes on.
  */
+import { bitCount } from "../../base/bits.ts";
 import type { Ms } from "../../base/time.ts";
 import type { ParentEntry } from "../../wire/control-swarm.ts";
 import type { Introductions } from "./edge-swarm-introductions.ts";
@@ -10,6 +11,8 @@ import type { Member, Slot } from "./member.ts";
 
 /** Slots looked at for one child and sub-stream. */
 const SLOT_TRIES = 24;
+/** Sub-streams a member gets from one holder while others have room: its death must not take all of them. */
+const FROM_ONE_MAX = 4;
 /** Children of one slot that are looked at to make room for another. */
 const MOVE_TRIES = 12;
 const NOBODY: ReadonlyMap<Member, number> = new Map();
@@ -103,7 +106,8 @@ export class ParentAssignment {
       /* Holders that anybody can reach are kept for those who need them. */
       if (slot.holder.isOpenHolder) score += isHard ? 4 : -0.5;
       if (slot.holder.region === member.region) score += 1;
-      if (chosen.has(slot.holder)) score += 0.5;
+      const taken = chosen.get(slot.holder) ?? 0;
+      if (taken !== 0) score += bitCount(taken) < FROM_ONE_MAX ? 0.5 : -3;
       if (score <= bestScore) continue;
       best = slot;
       bestScore = score;

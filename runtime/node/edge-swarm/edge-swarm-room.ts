@@ -23,6 +23,8 @@ export class SwarmRoom {
   /** Members that the edge pushes a sub-stream to for want of a slot. */
   readonly direct: Set<Member>[];
 
+  /** What the stream is taken to need: the mean of the last half minute, more in a busy scene, bit/s. */
+  bitrateBps = 0;
   /** Uplinks must be filled beyond their calm share. */
   isScarce = false;
 
@@ -61,8 +63,13 @@ export class SwarmRoom {
     return member.childrenAffordable(this.params, this.childBps(), share);
   }
 
-  /** Bit/s of one child of one sub-stream, now or at `bitrateBps`. */
-  childBps(bitrateBps = this.outlet.bitrateBps): number {
+  /** Children beyond which its uplink is full; its slots must give them up. */
+  bearable(member: Member): number {
+    return member.childrenAffordable(this.params, this.childBps());
+  }
+
+  /** Bit/s of one child of one sub-stream, at the bitrate that is planned with or another. */
+  childBps(bitrateBps = this.bitrateBps): number {
     return (bitrateBps * OVERHEAD) / this.params.subStreams;
   }
 }

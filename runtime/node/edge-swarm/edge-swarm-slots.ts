@@ -13,6 +13,8 @@ import type { Member, Slot } from "./member.ts";
 
 /** A slot has this long to find children before it can be called idle. */
 const RELIEF_AGE_MS = 10_000;
+/** A holder may have promised this much more than its uplink bears: bitrates swing with the scene. */
+const EXCESS_MAX = 1.2;
 /** What a congested slot keeps of its limit, a report. */
 const SHRINK_FACTOR = 0.85;
 /** Behind a holder whose uplink queues for longer than this, ms, children are better off with the edge. */
@@ -41,11 +43,16 @@ export class Slots {
     const { childrenMax, childrenFirst, rampMs } = this.#room.params;
     if (now < slot.rampAt) return;
     slot.rampAt = ms(now + rampMs);
-    if (report.congested) {
+    const promised = member.childrenPromised();
+    const excess = promised / Math.max(1, this.#room.bearable(member));
+    if (excess > EXCESS_MAX) {
+      slot.limit = Math.max(1, Math.floor(slot.limit / excess));
+      this.#shrink(now, slot);
+    } else if (report.congested) {
       slot.limit = Math.max(1, Math.floor(slot.limit * SHRINK_FACTOR));
       this.#shrink(now, slot);
     } else if (slot.children.size >= slot.limit * 0.8 && slot.limit < childrenMax) {
-      const room = this.#room.affordable(member) - member.childrenPromised();
+      const room = this.#room.affordable(member) - promised;
       const grown = Math.min(slot.limit * 2, slot.limit + Math.max(0, room), childrenMax);
       slot.limit = Math.max(slot.limit, childrenFirst, grown);
     }

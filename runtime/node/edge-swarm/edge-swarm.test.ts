@@ -15,6 +15,7 @@ const PARAMS = createSwarmParams({
   smallRoom: 3,
   rampMs: 500,
   recruitMs: 500,
+  bitrateGuessBps: 80_000,
 });
 const ALL = 0b11;
 

@@ -47,7 +47,8 @@ describe("parents", () => {
     parents.handleParents(ms(0), [{ mask: 0b0011, peer: REF }]);
     expect(said).toEqual([["connect", 1, 0b0011, 100]]);
     expect(parents.heldMask).toBe(0);
-    expect(parents.handleConnected(ms(50), KEY, SESSION, 0b0011)).toBe(0b0011);
+    parents.handleConnected(ms(50), KEY, SESSION, 0b0011);
+    expect(parents.maskOf(KEY)).toBe(0b0011);
     expect(said.slice(1)).toEqual([["release", 0b0011]]);
     expect(parents.heldMask).toBe(0b0011);
     expect(parents.parentOf(1)).toBe(SESSION);
@@ -93,6 +94,14 @@ describe("parents", () => {
     come(0, 40);
     parents.tick(ms(5000));
     expect(parents.orphaned).toBe(0);
+  });
+
+  test("that answer too late are told that nothing is wanted of them", () => {
+    parents.handleParents(ms(0), [{ mask: 0b0001, peer: REF }]);
+    parents.handleParents(ms(20), [{ mask: 0b0001, peer: refOf(2) }]);
+    said.length = 0;
+    parents.handleConnected(ms(50), KEY, SESSION, 0b0001);
+    expect(said).toEqual([["subscribe", 0]]);
   });
 
   test("lose what the edge gives to another, once that one stands", () => {

@@ -137,17 +137,19 @@ export class Parents {
     }
   }
 
-  /** A session to a parent stands; returns the mask it must push, 0 if it is no longer wanted. */
-  handleConnected(now: Ms, key: string, session: Session, asked: number): number {
+  /** A session to a node stands, whom it was `asked` to push a mask; wanted may be another one by now, or none. */
+  handleConnected(now: Ms, key: string, session: Session, asked: number): void {
     const parent = this.#parents.get(key);
-    if (parent === undefined) return 0;
+    if (parent === undefined) {
+      if (asked !== 0) this.#host.subscribeParent(now, session, 0, undefined);
+      return;
+    }
     parent.session = session;
     this.#release(now, parent.mask, (each) => each !== parent);
     if (parent.mask !== asked) {
       this.#host.subscribeParent(now, session, parent.mask, this.#from(parent.mask));
     }
     this.#host.releaseEdge(now, parent.mask);
-    return parent.mask;
   }
 
   /** A parent could not be had, or is gone: its sub-streams are the edge's again. */

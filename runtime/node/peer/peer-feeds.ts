@@ -1,4 +1,5 @@
 /** Who feeds whom, as one peer sees it: the edge and its parents above it, its children below, neighbours beside it. */
+import { bitCount } from "../../base/bits.ts";
 import type { Session } from "../../core/session/session.ts";
 import { addressKey } from "../../wire/address.ts";
 import type { PeerFeed } from "../api.ts";
@@ -37,10 +38,4 @@ function feedOf(session: Session, role: PeerFeed["role"], subStreams: number): P
     bytesIn,
     bytesOut,
   };
-}
-
-function bitCount(mask: number): number {
-  let count = 0;
-  for (let bits = mask >>> 0; bits !== 0; bits &= bits - 1) count++;
-  return count;
 }

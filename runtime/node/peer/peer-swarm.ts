@@ -3,6 +3,7 @@
  * named, is fed by parents, feeds children what it was recruited for, tells neighbours what it has, and pulls what it
  * lacks.
  */
+import { bitCount } from "../../base/bits.ts";
 import { ProtocolViolation } from "../../base/errors.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import { Acceptor, type Admission } from "../../core/session/acceptor.ts";
@@ -28,7 +29,7 @@ import { Parents } from "./parents.ts";
 import { PeerTelling } from "./peer-telling.ts";
 import type { Playback } from "./playback.ts";
 import { Puller } from "./puller.ts";
-import { bitCount, pushCount } from "./receiver.ts";
+import { pushCount } from "./receiver.ts";
 
 /** CONNECTs to neighbours under way at once. */
 const DIALS_MAX = 6;
@@ -327,7 +328,6 @@ export class PeerSwarm implements SessionHost {
     if (!isReplaced) this.parents.handleLost(now, neighbour.key);
   }
 
-  /** `mask` 0 asks for nothing: a session that may push again later. */
   #subscribe(now: Ms, session: Session | undefined, mask: number, from: number | undefined): void {
     const k = this.params.subStreams;
     session?.sendControl(now, { t: "subscribe", name: this.#options.stream, mask, k, from });

@@ -3,6 +3,7 @@
  * for. A peer has one per neighbour, most of them pushed nothing and asked by nobody: such a one is small, and an
  * outlet that passes a fragment on does not look at it.
  */
+import { bitCount } from "../../base/bits.ts";
 import type { Ms } from "../../base/time.ts";
 import type { Session } from "../../core/session/session.ts";
 
@@ -87,12 +88,5 @@ export class Receiver {
 export function pushCount(receivers: Iterable<Receiver>): number {
   let count = 0;
   for (const { mask } of receivers) count += bitCount(mask);
-  return count;
-}
-
-/** Sub-streams of a mask. */
-export function bitCount(mask: number): number {
-  let count = 0;
-  for (let bits = mask >>> 0; bits !== 0; bits &= bits - 1) count++;
   return count;
 }
