@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  formatEdges,
   isLoopback,
   parseHttpListen,
   parsePublishInput,
@@ -12,18 +13,28 @@ import {
 describe("stream URL", () => {
   test("names host, port and stream", () => {
     expect(parseShoalUrl("shoal://edge.example.net:9000/live/a-b_c.d")).toEqual({
-      host: "edge.example.net",
-      port: 9000,
+      edges: [{ host: "edge.example.net", port: 9000 }],
       stream: "live/a-b_c.d",
     });
   });
 
   test("has a port of its own when none is written, and takes IPv6 in brackets", () => {
     expect(parseShoalUrl("shoal://[::1]/live/x")).toEqual({
-      host: "::1",
-      port: 4935,
+      edges: [{ host: "::1", port: 4935 }],
       stream: "live/x",
     });
+  });
+
+  test("may name several edges, to be tried in their order", () => {
+    const url = parseShoalUrl("shoal://a.example:1,b.example,[2001:db8::1]:3/live/x");
+    expect(url.edges).toEqual([
+      { host: "a.example", port: 1 },
+      { host: "b.example", port: 4935 },
+      { host: "2001:db8::1", port: 3 },
+    ]);
+    expect(formatEdges(url)).toBe("a.example:1, b.example:4935, [2001:db8::1]:3");
+    const many = new Array(9).fill("h").join(",");
+    expect(() => parseShoalUrl(`shoal://${many}/live/x`)).toThrow("at most 8");
   });
 
   for (const wrong of [
@@ -37,6 +48,7 @@ describe("stream URL", () => {
     "shoal://h:99999/live/x",
     "shoal://::1/live/x",
     "shoal://h/live/../x",
+    "shoal://h,/live/x",
   ]) {
     test(`refuses ${wrong} in one line`, () => {
       expect(() => parseShoalUrl(wrong)).toThrow(UsageError);

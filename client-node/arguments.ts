@@ -9,11 +9,17 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Where a stream is: an edge's UDP address and the stream's name there. */
-export interface ShoalUrl {
+/** An edge as people name it. */
+export interface EdgeName {
   /** Host name or IP, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+}
+
+/** Where a stream is: edges' UDP addresses and the stream's name there. */
+export interface ShoalUrl {
+  /** 1..8, to be tried in this order. */
+  readonly edges: readonly EdgeName[];
   /** `live/<name>` */
   readonly stream: string;
 }
@@ -22,6 +28,8 @@ export interface ShoalUrl {
 export const DEFAULT_EDGE_PORT = 4935;
 
 const STREAM_NAME = /^live\/[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
+/** Edges that one URL may name. */
+const EDGES_MAX = 8;
 const URL_EXAMPLE = "shoal://edge.example.net:4935/live/NAME";
 
 /**
@@ -32,22 +40,39 @@ export function isStreamName(name: string): boolean {
   return STREAM_NAME.test(name);
 }
 
-/** Parses `shoal://HOST[:PORT]/live/NAME`. */
+/** Parses `shoal://HOST[:PORT][,HOST[:PORT]…]/live/NAME`. */
 export function parseShoalUrl(text: string): ShoalUrl {
-  const match = /^shoal:\/\/(\[[0-9A-Fa-f:.]+\]|[^/:[\]]+)(?::(\d+))?\/(.+)$/.exec(text);
-  if (!match) throw new UsageError(`"${text}" is not a stream URL; write it like ${URL_EXAMPLE}`);
-  const [, rawHost = "", rawPort, rawStream = ""] = match;
+  const [, rawEdges = "", rawStream = ""] = /^shoal:\/\/([^/]+)\/(.+)$/.exec(text) ?? [];
+  const edges = rawEdges.split(",").map(parseEdgeName);
+  const known = edges.filter((edge) => edge !== undefined);
+  if (known.length !== edges.length) {
+    throw new UsageError(`"${text}" is not a stream URL; write it like ${URL_EXAMPLE}`);
+  }
+  if (edges.length > EDGES_MAX) {
+    throw new UsageError(`${edges.length} edges are too many; write at most ${EDGES_MAX}`);
+  }
   const stream = rawStream.replace(/\/$/, "");
   if (!isStreamName(stream)) {
     throw new UsageError(
       `"${stream}" is not a stream name; write live/NAME with letters, digits, ".", "_", "~", "-"`,
     );
   }
+  return { edges: known, stream };
+}
+
+function parseEdgeName(text: string): EdgeName | undefined {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[^/:[\]]+)(?::(\d+))?$/.exec(text);
+  if (!match) return undefined;
+  const [, host = "", port] = match;
   return {
-    host: rawHost.replace(/^\[|\]$/g, ""),
-    port: rawPort === undefined ? DEFAULT_EDGE_PORT : parsePort(rawPort),
-    stream,
+    host: host.replace(/^\[|\]$/g, ""),
+    port: port === undefined ? DEFAULT_EDGE_PORT : parsePort(port),
   };
+}
+
+/** The edges of a URL as people read them. */
+export function formatEdges({ edges }: ShoalUrl): string {
+  return edges.map(({ host, port }) => formatHostPort(host, port)).join(", ");
 }
 
 /** `HOST:PORT` as people read it, IPv6 in brackets. */

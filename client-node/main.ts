@@ -45,7 +45,10 @@ function program(): Command {
     .allowExcessArguments(false);
   shoal
     .command("watch")
-    .argument("<url>", "the stream: shoal://HOST:PORT/live/NAME")
+    .argument(
+      "<url>",
+      "the stream: shoal://HOST:PORT[,HOST:PORT…]/live/NAME, further edges to fall back on",
+    )
     .description("Watch a stream: player page and HTTP-FLV on this machine.")
     .option("--http <address>", "PORT or HOST:PORT of the local HTTP (default: 127.0.0.1:8088)")
     .option("--target-ms <ms>", `play-out delay to start with, ms (default: ${TARGET_MS})`)
@@ -63,7 +66,10 @@ function program(): Command {
     .command("publish")
     .argument("<input>", "a file, - (FLV on stdin), or rtmp://HOST:PORT/app/name to listen on")
     .description("Publish a stream from a file, a pipe or an encoder.")
-    .requiredOption("--to <url>", "where to: shoal://HOST:PORT/live/NAME")
+    .requiredOption(
+      "--to <url>",
+      "where to: shoal://HOST:PORT[,HOST:PORT…]/live/NAME, further edges to fall back on",
+    )
     .option("--key <key>", "stream key (others on this machine can see it; or set SHOAL_KEY)")
     .option("--key-file <file>", "take the stream key from a file's first line")
     .option("--loop", "play a file again and again")

@@ -6,7 +6,7 @@ import { lookup } from "node:dns/promises";
 import { bindUdp } from "../runtime/io/bind-udp.ts";
 import type { UdpSocket } from "../runtime/io/udp.ts";
 import type { Address } from "../runtime/wire/address.ts";
-import { formatHostPort } from "./arguments.ts";
+import { type EdgeName, formatHostPort } from "./arguments.ts";
 
 /** Something outside failed before it began; the message is the one line to print. */
 export class StartError extends Error {
@@ -38,6 +38,24 @@ export async function resolveEdge(host: string, port: number): Promise<Address[]
       : `its name can't be resolved now (${code})`;
     throw new StartError(`${formatHostPort(host, port)}: ${why}`);
   }
+}
+
+/**
+ * The addresses of several edges, in their order; a name that has none is passed over while another has. @throws
+ * StartError when none has any.
+ */
+export async function resolveEdges(edges: readonly EdgeName[]): Promise<Address[]> {
+  const found: Address[] = [];
+  let failure: unknown;
+  for (const { host, port } of edges) {
+    try {
+      found.push(...(await resolveEdge(host, port)));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (found.length === 0) throw failure;
+  return found;
 }
 
 /**

@@ -6,9 +6,9 @@ import { systemClock } from "../runtime/io/clock.ts";
 import { openSource, SourceError } from "../runtime/media/file-source.ts";
 import type { PublisherEvent } from "../runtime/node/api.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
-import { formatHostPort, type PublishInput, type ShoalUrl } from "./arguments.ts";
+import { formatEdges, type PublishInput, type ShoalUrl } from "./arguments.ts";
 import { LinkLines, reasonText } from "./link-lines.ts";
-import { hotPathKind, resolveEdge, StartError } from "./node-birth.ts";
+import { hotPathKind, resolveEdges, StartError } from "./node-birth.ts";
 import { publishLiveLine } from "./publish-lines.ts";
 import { PublishedStream } from "./published-stream.ts";
 import { listenForEncoder } from "./rtmp-input.ts";
@@ -41,8 +41,8 @@ export async function publish(
   ending: Ending,
 ): Promise<number> {
   const { to, key, agent } = options;
-  const edge = formatHostPort(to.host, to.port);
-  const edges = await resolveEdge(to.host, to.port);
+  const edge = formatEdges(to);
+  const edges = await resolveEdges(to.edges);
   const hot = createHotPath({ kind: hotPathKind(), memoryMiB: MEMORY_MIB });
   const link = new LinkLines(edge, systemClock.now(), (line) => terminal.line(line));
   const stream = await PublishedStream.open(

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { startLines, uploadLines } from "./watch-lines.ts";
 
 const facts = {
-  url: { host: "edge.example", port: 4935, stream: "live/x" },
+  url: { edges: [{ host: "edge.example", port: 4935 }], stream: "live/x" },
   edge: "edge.example:4935",
   pageUrl: "http://127.0.0.1:8088/",
   uploadBytesPerSecondMax: Number.POSITIVE_INFINITY,

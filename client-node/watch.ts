@@ -5,12 +5,12 @@
 import { systemClock } from "../runtime/io/clock.ts";
 import type { PeerOptions } from "../runtime/node/api.ts";
 import { createHotPath } from "../runtime/wasm/create.ts";
-import { formatHostPort, type HttpListen, type ShoalUrl } from "./arguments.ts";
+import { formatEdges, formatHostPort, type HttpListen, type ShoalUrl } from "./arguments.ts";
 import { createHttpApp } from "./http-app.ts";
 import { ListenError, serveHttp } from "./http-server.ts";
 import { LinkLines, reasonText } from "./link-lines.ts";
 import { LiveNames } from "./live-names.ts";
-import { hotPathKind, resolveEdge } from "./node-birth.ts";
+import { hotPathKind, resolveEdges } from "./node-birth.ts";
 import { createCpuShare } from "./own-machine.ts";
 import { type Ending, EXIT_FAILED } from "./run-command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -54,8 +54,8 @@ export async function watch(
   ending: Ending,
 ): Promise<number> {
   const { url } = options;
-  const edge = formatHostPort(url.host, url.port);
-  const edges = await resolveEdge(url.host, url.port);
+  const edge = formatEdges(url);
+  const edges = await resolveEdges(url.edges);
   const hot = createHotPath({ kind: hotPathKind(), memoryMiB: MEMORY_MIB });
   const link = new LinkLines(edge, systemClock.now(), (line) => terminal.line(line));
   const common = { ...peerOptions(options), edges };

@@ -152,9 +152,9 @@ export class PlayBuffer {
     this.#due = undefined;
   }
 
-  /** The epoch is over at fragment `next`: what is left is played out. */
-  handleEnded(now: Ms, next: number): void {
-    this.#endedAt ??= now;
+  /** The epoch is over at fragment `next`: what is left is played out. `now` undefined: it goes on after all. */
+  handleEnded(now: Ms | undefined, next: number): void {
+    this.#endedAt = now === undefined ? undefined : (this.#endedAt ?? now);
     this.#endNext = next;
     this.#due = undefined;
   }

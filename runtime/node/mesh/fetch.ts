@@ -43,6 +43,8 @@ export class Fetch {
   readonly #host: FetchHost;
   /** Sessions it comes by, and its index there. */
   readonly #bound = new Map<Session, number>();
+  /** Of these, what another edge began to send: when those end, the run does not. */
+  #former: ReadonlyMap<Session, number> = new Map();
   #askAt: Ms;
   #feedbackAt: Ms;
   #missingAt: number;
@@ -52,6 +54,7 @@ export class Fetch {
     this.#host = host;
     this.name = name;
     this.from = from;
+    this.#former = new Map(this.#bound);
     this.#askAt = now;
     this.#feedbackAt = now;
     this.#missingAt = now + MISSING_MS;
@@ -88,7 +91,7 @@ export class Fetch {
     this.#bound.delete(session);
     session.sinks.delete(index);
     const { intake } = this;
-    if (!isOrigin || intake === undefined) return;
+    if (!isOrigin || intake === undefined || this.#former.get(session) === index) return;
     this.unbind();
     this.intake = undefined;
     this.#host.ended(now, intake);

@@ -71,6 +71,14 @@ describe("a playback", () => {
     expect(sinks.size).toBe(0);
   });
 
+  test("said to be over, goes on when another edge sends more of it", () => {
+    playback.bind(session, 1, 96);
+    playback.handleEnded(ms(100), 1, 96);
+    expect(playback.isFinished(ms(9000))).toBe(true);
+    playback.bind(session, 2, 96);
+    expect(playback.isFinished(ms(9000))).toBe(false);
+  });
+
   test("is over a while after another run has begun, played out or not", () => {
     playback.bind(session, 1, 96);
     come(96);

@@ -56,6 +56,7 @@ export class Playback implements IntakeListener {
   bind(session: Session, index: number, first: number): void {
     if (this.#index !== 0) session.sinks.delete(this.#index);
     this.#index = index;
+    if (this.#succeededAt === undefined) this.buffer.handleEnded(undefined, first);
     this.buffer.handleStart(first);
     session.sinks.set(index, this.intake);
   }
