@@ -54,7 +54,6 @@ export class Fetch {
     this.#host = host;
     this.name = name;
     this.from = from;
-    this.#former = new Map(this.#bound);
     this.#askAt = now;
     this.#feedbackAt = now;
     this.#missingAt = now + MISSING_MS;
@@ -128,6 +127,7 @@ export class Fetch {
   /** Asks at once, as another edge is to send it from now on. */
   switchTo(now: Ms, from: string): void {
     this.from = from;
+    this.#former = new Map(this.#bound);
     this.#askAt = now;
     this.#missingAt = now + MISSING_MS;
     this.#ask(now);
