@@ -76,6 +76,11 @@ export class TestEdge {
     this.#ends.push(end);
   }
 
+  /** Everybody leaves, the edge stays. */
+  leave(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
+
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
     await this.program.stop();

@@ -1,7 +1,7 @@
 /**
- * An edge that leaves: it takes nobody new, sends its publishers and viewers to the other edges a few at a time, so that
- * those are not overrun, and is done when nobody is left. Who cannot be moved (encoders over RTMP, players over HTTP)
- * has until the timeout.
+ * An edge that leaves: it takes nobody new, sends its publishers and viewers to the other edges a few at a time, so
+ * that those are not overrun, and is done when nobody is left. Who cannot be moved (encoders over RTMP, players over
+ * HTTP) has until the timeout.
  */
 import type { ClusterEdge, ClusterHost } from "./cluster.ts";
 

@@ -20,7 +20,7 @@ export class TestRedis {
 
   static async start(): Promise<TestRedis> {
     const folder = await mkdtemp(join(tmpdir(), "shoal-redis-"));
-    const redis = new TestRedis(ephemeralPort(), folder);
+    const redis = new TestRedis(await ephemeralPort("tcp"), folder);
     await redis.start();
     return redis;
   }
@@ -62,8 +62,14 @@ export class TestRedis {
   }
 }
 
-/** A TCP port that was free a moment ago. */
-function ephemeralPort(): number {
+/** A port that was free a moment ago. */
+export async function ephemeralPort(kind: "tcp" | "udp"): Promise<number> {
+  if (kind === "udp") {
+    const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0 });
+    const { port } = socket;
+    socket.close();
+    return port;
+  }
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
   listener.stop(true);
