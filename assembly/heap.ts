@@ -124,8 +124,10 @@ export class Heap {
     store<u32>(ptr, page.free, 4);
     page.free = <u32>ptr;
     objectBytes -= c.bytes;
-    if (<u32>page.used == c.perPage) Heap.link(c, index);
-    if (--page.used == 0) {
+    const used = <u32>page.used;
+    page.used = <u16>(used - 1);
+    if (used == c.perPage) Heap.link(c, index);
+    if (used == 1) {
       Heap.unlink(c, page);
       if (sizeClass <= CLASS_PAYLOAD_LARGE) pagesOfPayload--;
       Heap.givePages(index, 1);

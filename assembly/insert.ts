@@ -23,13 +23,13 @@ export class Insert {
     nowMs: f64,
   ): i32 {
     const s = Stores.of(store);
-    Payload.at(slot);
+    const payload = Payload.at(slot);
     assert(flags <= 0xff, "fragment flags");
     if (total - 1 >= MAX_FRAGMENTS || index >= total) return STATUS_MALFORMED;
     const ahead = <i32>(number - s.next);
     if (s.placed && ahead < <i32>(s.floor - s.next)) return STATUS_OLD;
     const info = index | (total << 12) | (flags << 24);
-    if (Stores.has(s, number)) {
+    if (ahead < 0 && Stores.has(s, number)) {
       const same = ((Stores.cell(s, number).info ^ info) & 0xffffff) == 0;
       return same ? STATUS_DUPLICATE : STATUS_CONFLICT;
     }
@@ -38,12 +38,13 @@ export class Insert {
     if (ahead >= 0 || !s.placed) Insert.moveWindow(s, number + 1);
     if (s.count == 0 || <i32>(number - s.oldest) < 0) s.oldest = number;
     s.count++;
-    s.latest = max(s.latest, Stores.ticks(nowMs));
+    const ticks = Stores.ticks(nowMs);
+    if (ticks > s.latest) s.latest = ticks;
     const cell = Stores.cell(s, number);
     cell.slot = slot;
-    cell.arrived = <u32>(<i64>Stores.ticks(nowMs));
+    cell.arrived = <u32>(<i64>ticks);
     cell.info = info;
-    Payload.retain(slot);
+    Payload.retainAt(payload);
     Bits.set(s.present, number & s.mask);
     return Insert.count(s, first, total) == total ? INSERTED_COMPLETED : INSERTED_FRESH;
   }
@@ -82,14 +83,14 @@ export class Insert {
     const from = <i32>(first - s.next);
     if (from >= <i32>MAX_FRAGMENTS) return true;
     const floor = <i32>(s.floor - s.next);
+    if (from >= floor && from < 0 && Bits.get(s.heads, first & s.mask)) {
+      return <u32>Stores.cell(s, first).total == total;
+    }
     const end = from + <i32>total;
     if (s.straddleTotal) {
       const straddle = <i32>(s.straddleFirst - s.next);
       if (straddle == from) return <u32>s.straddleTotal == total;
       if (from < straddle + <i32>s.straddleTotal && straddle < end) return false;
-    }
-    if (from >= floor && from < 0 && Bits.get(s.heads, first & s.mask)) {
-      return <u32>Stores.cell(s, first).total == total;
     }
     return !Insert.overlapsBefore(s, from, floor) && !Insert.overlapsAfter(s, from, end, floor);
   }

@@ -89,8 +89,10 @@ export class Loss {
     const s = Sessions.of(session);
     const out = Heap.outPtr();
     Loss.clear(out);
-    Loss.detect(s, out, nowMs, -1);
-    Loss.trim(s, nowMs);
+    const isBehind = s.acked && <i32>(s.largestAcked - s.oldest) > 0;
+    s.settledAt = nowMs;
+    if (isBehind) Loss.detect(s, out, nowMs, -1);
+    if (isBehind || s.base != s.oldest) Loss.trim(s, nowMs);
     return <i32>listed;
   }
 
@@ -249,6 +251,7 @@ export class Loss {
     let number = s.oldest;
     while (number != next && Ring.entry(s, number).state != STATE_IN_FLIGHT) number++;
     s.oldest = number;
+    if (s.base == number) return;
     const sentBefore = nowMs - (REMEMBER_MS + 2 * s.srtt);
     let base = s.base;
     while (base != number) {

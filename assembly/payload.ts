@@ -61,7 +61,11 @@ export class Payload {
   }
 
   @inline static retain(slot: i32): void {
-    const ptr = Payload.at(slot);
+    Payload.retainAt(Payload.at(slot));
+  }
+
+  /** As `retain`, of the header `at` has found. */
+  @inline static retainAt(ptr: usize): void {
     store<u32>(ptr, load<u32>(ptr, 4) + 1, 4);
   }
 

@@ -2,7 +2,7 @@
 import { MAX_HOLES } from "./abi";
 import { Bits } from "./bits";
 import { Heap } from "./heap";
-import { Stores } from "./store";
+import { Cell, Stores } from "./store";
 
 export class Read {
   static fragmentSlot(store: i32, number: u32): i32 {
@@ -23,13 +23,37 @@ export class Read {
 
   static segmentSlots(handle: i32, first: u32): u32 {
     const s = Stores.of(handle);
-    if (!Stores.has(s, first) || !Bits.get(s.heads, first & s.mask)) return 0;
+    const at = first & s.mask;
+    /* A head's bit is only set inside the window, where something of its segment is present. */
+    if (first - s.floor >= s.next - s.floor || !Bits.get(s.heads, at)) return 0;
     const head = Stores.cell(s, first);
     const total = <u32>head.total;
     if (<u32>head.have != total) return 0;
-    const out = Heap.outPtr();
-    for (let i: u32 = 0; i < total; i++) {
-      store<u32>(out + (i << 2), Stores.cell(s, first + i).slot);
+    const end = at + total;
+    const size = s.mask + 1;
+    let to = Heap.outPtr();
+    let from = changetype<usize>(head);
+    /* The ring's end comes at most once. */
+    let left = end > size ? size - at : total;
+    const rest = total - left;
+    for (; left >= 4; left -= 4) {
+      store<u32>(to, load<u32>(from));
+      store<u32>(to, load<u32>(from, 16), 4);
+      store<u32>(to, load<u32>(from, 32), 8);
+      store<u32>(to, load<u32>(from, 48), 12);
+      to += 16;
+      from += 4 * offsetof<Cell>();
+    }
+    for (; left != 0; left--) {
+      store<u32>(to, load<u32>(from));
+      to += 4;
+      from += offsetof<Cell>();
+    }
+    from = s.cells;
+    for (left = rest; left != 0; left--) {
+      store<u32>(to, load<u32>(from));
+      to += 4;
+      from += offsetof<Cell>();
     }
     return total;
   }

@@ -59,7 +59,9 @@ export class Receive {
     const s = Sessions.of(session);
     if (!s.received) return 0;
     const largest = s.receivedLargest;
-    const delay = min(max(floor((nowMs - s.receivedLargestAt) * TICKS_PER_MS), 0), 65535);
+    const waited = (nowMs - s.receivedLargestAt) * TICKS_PER_MS;
+    /* No min and max, whose care for NaN costs more than the rest of the line. */
+    const delay: u32 = waited >= 65535 ? 65535 : waited >= 1 ? <u32>waited : 0;
     const clock = <u32>(<i64>floor(s.receivedLargestAt * TICKS_PER_MS));
     store<u32>(ptr, bswap<u32>(largest));
     store<u16>(ptr, bswap<u16>(<u16>delay), ACK_DELAY_AT);
@@ -102,14 +104,11 @@ export class Receive {
       const word = ((start >> 6) + (at >> 3)) & 15;
       let bits = load<u64>(words + (word << 3)) >> shift;
       if (shift) bits |= load<u64>(words + (((word + 1) & 15) << 3)) << (64 - shift);
-      const left = count - at;
-      if (left >= 8) {
-        /* Bit 1,023 would be `largest` itself, which shares its place in the bitmap. */
-        if (at == 120) bits &= 0x7fffffffffffffff;
-        store<u64>(ptr + at, bits);
-        continue;
-      }
-      for (let i: u32 = 0; i < left; i++) store<u8>(ptr + at + i, <u8>(bits >> ((<u64>i) << 3)));
+      /* Bit 1,023 would be `largest` itself, which shares its place in the bitmap. */
+      if (at == 120) bits &= 0x7fffffffffffffff;
+      /* Whole words: what lies behind the count is within the room of the longest ACK. */
+      if (count - at < 8) bits &= ((<u64>1) << ((<u64>(count - at)) << 3)) - 1;
+      store<u64>(ptr + at, bits);
     }
   }
 

@@ -169,7 +169,9 @@ export class Evict {
       Evict.one(s, at);
       evicted++;
       at++;
-      if (s.count) at += Bits.nextSet(s.present, s.mask, at, s.next - at);
+      if (s.count && !Bits.get(s.present, at & s.mask)) {
+        at += Bits.nextSet(s.present, s.mask, at, s.next - at);
+      }
     }
     s.oldest = at;
     if (s.count) Evict.keepStraddle(s, number);
@@ -194,7 +196,11 @@ export class Evict {
 
   /** The segment that begins before the new floor and still has fragments moves from its head cell into the struct. */
   static keepStraddle(s: Store, newFloor: u32): void {
-    const back = Bits.previousSet(s.heads, s.mask, newFloor, newFloor - s.floor);
+    const span = newFloor - s.floor;
+    let back: u32 = 1;
+    /* Mostly the window moves by one. */
+    if (span != 1) back = Bits.previousSet(s.heads, s.mask, newFloor, span);
+    else if (!Bits.get(s.heads, s.floor & s.mask)) return;
     if (back == 0) return;
     const first = newFloor - back;
     const head = Stores.cell(s, first);

@@ -246,6 +246,34 @@ double loss_deadline(const sender *s) {
   return probe < at ? probe : at;
 }
 
+uint32_t fan_heads(
+    fan_receiver *receivers, uint32_t receiver_count, const fan_fragment *fragments,
+    uint32_t fragment_count, int kind, double now, uint8_t *to) {
+  uint8_t *at = to;
+  for (uint32_t r = 0; r < receiver_count; r++) {
+    fan_receiver *receiver = &receivers[r];
+    receiver->taken = 0;
+    for (uint32_t i = 0; i < fragment_count; i++) {
+      if (!(receiver->wanted >> i & 1)) continue;
+      const fan_fragment *f = &fragments[i];
+      uint32_t number =
+          packet_sent(receiver->session, now, kind, 0, (int)receiver->stream, f->number, (int)f->size);
+      uint32_t index = f->info & 0xfff, total = f->info >> 12 & 0xfff;
+      at[0] = 0x10;
+      put32(at + 1, receiver->id_high);
+      put32(at + 5, receiver->id_low);
+      put16(at + 9, (uint16_t)number);
+      put16(at + 11, (uint16_t)receiver->stream);
+      put32(at + 13, f->number);
+      put32(at + 17, index << 20 | total << 8 | f->info >> 24);
+      at += 21;
+      receiver->taken++;
+    }
+    receiver->deadline = loss_deadline(receiver->session);
+  }
+  return (uint32_t)(at - to) / 21;
+}
+
 void receiver_init(receiver *r) {
   memset(r, 0, sizeof *r);
   r->largest = (uint32_t)-1;

@@ -8,7 +8,7 @@
 #include "reference.h"
 
 enum { SESSIONS = 256, PER_ACK = 8, FRAMES = 64, FRAGMENTS = 4, CAPACITY = 4096, ACK_ROOM = 160 };
-enum { MAP_BITS = 512, HOLES_MAX = 64, PHASES = 13 };
+enum { MAP_BITS = 512, HOLES_MAX = 64, READERS = 4, PHASES = 14 };
 
 static sender senders[SESSIONS];
 static receiver receivers[SESSIONS];
@@ -19,7 +19,7 @@ static payload *slots[FRAMES * FRAGMENTS], *taken[4096];
 static int lossy;
 
 static const char *names[PHASES] = {
-    "packetSent", "packetReceived", "ackBuild", "ackParse", "lossDeadline", "lossCheck", "dataHead",
+    "packetSent", "fanHeads", "packetReceived", "ackBuild", "ackParse", "lossDeadline", "lossCheck", "dataHead",
     "payloadAlloc", "fragmentInsert", "payloadRelease", "segmentSlots", "holes", "mapBuild",
 };
 
@@ -27,12 +27,27 @@ static int missing(uint32_t number) {
   return lossy && (number ^ number >> 7) * 0x9e3779b1u < 0.05 * 4294967296.0;
 }
 
-static uint32_t send_all(double now) {
+/* Half of a round's packets one by one. */
+static uint32_t send_some(double now) {
   uint32_t sum = 0;
   for (int s = 0; s < SESSIONS; s++)
-    for (int i = 0; i < PER_ACK; i++)
+    for (int i = FRAGMENTS; i < PER_ACK; i++)
       sum += packet_sent(&senders[s], now, 1, 0, 7, fragment + (uint32_t)i, 1173);
   return sum;
+}
+
+/* The other half, a frame to all at once, with its heads. */
+static uint32_t fan_out(double now) {
+  static fan_fragment frame[FRAGMENTS];
+  static fan_receiver rows[SESSIONS];
+  for (uint32_t i = 0; i < FRAGMENTS; i++)
+    frame[i] = (fan_fragment){fragment + i, i | FRAGMENTS << 12 | 3u << 24, 1173};
+  for (uint32_t s = 0; s < SESSIONS; s++)
+    rows[s] = (fan_receiver){&senders[s], 0x12345678, s, 7, (1 << FRAGMENTS) - 1, 0, 0};
+  uint8_t *at = arena + SESSIONS * ACK_ROOM;
+  uint32_t heads = fan_heads(rows, SESSIONS, frame, FRAGMENTS, 1, now, at);
+  uint32_t sum = heads + at[21 * heads - 21 + 10] + at[21 * heads - 21 + 16];
+  return sum + rows[SESSIONS - 1].taken;
 }
 
 static uint32_t receive_all(double now, int count) {
@@ -125,7 +140,8 @@ static uint32_t release(void) {
 
 static uint32_t take(void) {
   uint32_t sum = 0;
-  for (uint32_t i = 0; i < FRAMES; i++) sum += segment_slots(&buffer, fragment + i * FRAGMENTS, taken);
+  for (uint32_t i = 0; i < READERS * FRAMES; i++)
+    sum += segment_slots(&buffer, fragment + i % FRAMES * FRAGMENTS, taken);
   return sum;
 }
 
@@ -150,18 +166,19 @@ static uint32_t maps(void) {
 
 static uint32_t run_phase(int phase, double now, int arrived) {
   switch (phase) {
-    case 0: return send_all(now);
-    case 1: return receive_all(now + 50, arrived);
-    case 2: return build_acks(now + 50);
-    case 3: return parse_acks(now + 100);
-    case 4: return deadlines();
-    case 5: return check_losses(now + 101);
-    case 6: return write_heads();
-    case 7: return allocate();
-    case 8: return insert(now);
-    case 9: return release();
-    case 10: return take();
-    case 11: return find_holes();
+    case 0: return send_some(now);
+    case 1: return fan_out(now);
+    case 2: return receive_all(now + 50, arrived);
+    case 3: return build_acks(now + 50);
+    case 4: return parse_acks(now + 100);
+    case 5: return deadlines();
+    case 6: return check_losses(now + 101);
+    case 7: return write_heads();
+    case 8: return allocate();
+    case 9: return insert(now);
+    case 10: return release();
+    case 11: return take();
+    case 12: return find_holes();
     default: return maps();
   }
 }
@@ -207,9 +224,9 @@ int main(int argc, char **argv) {
     for (uint32_t i = 0; i < PER_ACK; i++)
       if (!missing(round_number * PER_ACK + i)) numbers[arrived++] = round_number * PER_ACK + i;
     const int operations[PHASES] = {
-        SESSIONS * PER_ACK, SESSIONS * arrived, SESSIONS, SESSIONS, SESSIONS, SESSIONS,
+        SESSIONS * (PER_ACK - FRAGMENTS), SESSIONS * FRAGMENTS, SESSIONS * arrived, SESSIONS, SESSIONS, SESSIONS, SESSIONS,
         FRAMES * FRAGMENTS, FRAMES * FRAGMENTS, FRAMES * FRAGMENTS, FRAMES * FRAGMENTS,
-        FRAMES, FRAMES, FRAMES,
+        READERS * FRAMES, FRAMES, FRAMES,
     };
     for (int phase = 0; phase < PHASES; phase++) {
       double from = clock_ns();

@@ -47,6 +47,21 @@ extern double result_sent_at;
 
 void sender_init(sender *s);
 uint32_t packet_sent(sender *s, double now, int kind, int attempt, int stream, uint32_t key, int size);
+
+typedef struct {
+  uint32_t number, info, size;
+} fan_fragment;
+
+typedef struct {
+  sender *session;
+  uint32_t id_high, id_low, stream, wanted, taken;
+  double deadline;
+} fan_receiver;
+
+/* Numbers and notes what each receiver wants, and writes the packet heads one behind the other; how many. */
+uint32_t fan_heads(
+    fan_receiver *receivers, uint32_t receiver_count, const fan_fragment *fragments,
+    uint32_t fragment_count, int kind, double now, uint8_t *to);
 int ack_parse(sender *s, double now, const uint8_t *ack, uint32_t length);
 int loss_check(sender *s, double now);
 double loss_deadline(const sender *s);

@@ -27,6 +27,40 @@ class WasmHotPath implements InspectableHotPath {
   readonly headerArenaPtr: number;
   readonly #wasm: HotPathExports;
 
+  /* Exports whose results need no conversion are the methods themselves. */
+  readonly memoryUsed: HotPathExports["memoryUsed"];
+  readonly payloadAlloc: HotPathExports["payloadAlloc"];
+  readonly payloadPtr: HotPathExports["payloadPtr"];
+  readonly payloadLength: HotPathExports["payloadLength"];
+  readonly payloadRetain: HotPathExports["payloadRetain"];
+  readonly payloadRelease: HotPathExports["payloadRelease"];
+  readonly payloadBytesTotal: HotPathExports["payloadBytesTotal"];
+  readonly sessionClose: HotPathExports["sessionClose"];
+  readonly packetSent: HotPathExports["packetSent"];
+  readonly fanHeads: HotPathExports["fanHeads"];
+  readonly bytesInFlight: HotPathExports["bytesInFlight"];
+  readonly packetsInFlight: HotPathExports["packetsInFlight"];
+  readonly ackParse: HotPathExports["ackParse"];
+  readonly lossCheck: HotPathExports["lossCheck"];
+  readonly lossDeadline: HotPathExports["lossDeadline"];
+  readonly srttMs: HotPathExports["srttMs"];
+  readonly rttVarMs: HotPathExports["rttVarMs"];
+  readonly minRttMs: HotPathExports["minRttMs"];
+  readonly latestRttMs: HotPathExports["latestRttMs"];
+  readonly lossRate: HotPathExports["lossRate"];
+  readonly repairCopies: HotPathExports["repairCopies"];
+  readonly packetReceived: HotPathExports["packetReceived"];
+  readonly ackBuild: HotPathExports["ackBuild"];
+  readonly storeOpen: HotPathExports["storeOpen"];
+  readonly storeClose: HotPathExports["storeClose"];
+  readonly fragmentInsert: HotPathExports["fragmentInsert"];
+  readonly fragmentSlot: HotPathExports["fragmentSlot"];
+  readonly segmentSlots: HotPathExports["segmentSlots"];
+  readonly holes: HotPathExports["holes"];
+  readonly mapBuild: HotPathExports["mapBuild"];
+  readonly evictBefore: HotPathExports["evictBefore"];
+  readonly evictOlder: HotPathExports["evictOlder"];
+
   constructor(wasm: HotPathExports, memory: WebAssembly.Memory) {
     this.#wasm = wasm;
     this.outPtr = wasm.outPtr();
@@ -34,38 +68,42 @@ class WasmHotPath implements InspectableHotPath {
     this.bytes = new Uint8Array(memory.buffer);
     this.out = new Int32Array(memory.buffer, this.outPtr, OUT_BYTES / 4);
     this.outF64 = new Float64Array(memory.buffer, this.outPtr, OUT_BYTES / 8);
-  }
-
-  memoryUsed(): number {
-    return this.#wasm.memoryUsed();
-  }
-
-  payloadAlloc(length: number): number {
-    return this.#wasm.payloadAlloc(length);
-  }
-
-  payloadPtr(slot: number): number {
-    return this.#wasm.payloadPtr(slot);
-  }
-
-  payloadLength(slot: number): number {
-    return this.#wasm.payloadLength(slot);
-  }
-
-  payloadRetain(slot: number): void {
-    this.#wasm.payloadRetain(slot);
-  }
-
-  payloadRelease(slot: number): void {
-    this.#wasm.payloadRelease(slot);
+    this.memoryUsed = wasm.memoryUsed;
+    this.payloadAlloc = wasm.payloadAlloc;
+    this.payloadPtr = wasm.payloadPtr;
+    this.payloadLength = wasm.payloadLength;
+    this.payloadRetain = wasm.payloadRetain;
+    this.payloadRelease = wasm.payloadRelease;
+    this.payloadBytesTotal = wasm.payloadBytesTotal;
+    this.sessionClose = wasm.sessionClose;
+    this.packetSent = wasm.packetSent;
+    this.fanHeads = wasm.fanHeads;
+    this.bytesInFlight = wasm.bytesInFlight;
+    this.packetsInFlight = wasm.packetsInFlight;
+    this.ackParse = wasm.ackParse;
+    this.lossCheck = wasm.lossCheck;
+    this.lossDeadline = wasm.lossDeadline;
+    this.srttMs = wasm.srttMs;
+    this.rttVarMs = wasm.rttVarMs;
+    this.minRttMs = wasm.minRttMs;
+    this.latestRttMs = wasm.latestRttMs;
+    this.lossRate = wasm.lossRate;
+    this.repairCopies = wasm.repairCopies;
+    this.packetReceived = wasm.packetReceived;
+    this.ackBuild = wasm.ackBuild;
+    this.storeOpen = wasm.storeOpen;
+    this.storeClose = wasm.storeClose;
+    this.fragmentInsert = wasm.fragmentInsert;
+    this.fragmentSlot = wasm.fragmentSlot;
+    this.segmentSlots = wasm.segmentSlots;
+    this.holes = wasm.holes;
+    this.mapBuild = wasm.mapBuild;
+    this.evictBefore = wasm.evictBefore;
+    this.evictOlder = wasm.evictOlder;
   }
 
   payloadBytesUsed(): number {
     return this.#wasm.payloadBytesUsed() >>> 0;
-  }
-
-  payloadBytesTotal(): number {
-    return this.#wasm.payloadBytesTotal();
   }
 
   sessionOpen(): number {
@@ -76,124 +114,16 @@ class WasmHotPath implements InspectableHotPath {
     return this.#wasm.sessionOpen(firstSent, firstReceived);
   }
 
-  sessionClose(session: number): void {
-    this.#wasm.sessionClose(session);
-  }
-
-  packetSent(
-    session: number,
-    nowMs: number,
-    kind: number,
-    attempt: number,
-    stream: number,
-    key: number,
-    size: number,
-  ): number {
-    return this.#wasm.packetSent(session, nowMs, kind, attempt, stream, key, size);
-  }
-
-  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number {
-    return this.#wasm.fanHeads(receivers, fragments, kind, nowMs, ptr);
-  }
-
-  bytesInFlight(session: number): number {
-    return this.#wasm.bytesInFlight(session);
-  }
-
-  packetsInFlight(session: number): number {
-    return this.#wasm.packetsInFlight(session);
-  }
-
-  ackParse(session: number, nowMs: number, ptr: number, length: number): number {
-    return this.#wasm.ackParse(session, nowMs, ptr, length);
-  }
-
-  lossCheck(session: number, nowMs: number): number {
-    return this.#wasm.lossCheck(session, nowMs);
-  }
-
-  lossDeadline(session: number): number {
-    return this.#wasm.lossDeadline(session);
-  }
-
   tailProbeDue(session: number, nowMs: number): boolean {
     return this.#wasm.tailProbeDue(session, nowMs) !== 0;
-  }
-
-  srttMs(session: number): number {
-    return this.#wasm.srttMs(session);
-  }
-
-  rttVarMs(session: number): number {
-    return this.#wasm.rttVarMs(session);
-  }
-
-  minRttMs(session: number): number {
-    return this.#wasm.minRttMs(session);
-  }
-
-  latestRttMs(session: number): number {
-    return this.#wasm.latestRttMs(session);
-  }
-
-  lossRate(session: number): number {
-    return this.#wasm.lossRate(session);
-  }
-
-  repairCopies(session: number, nowMs: number, deadlineMs: number): number {
-    return this.#wasm.repairCopies(session, nowMs, deadlineMs);
-  }
-
-  packetReceived(session: number, nowMs: number, number16: number): number {
-    return this.#wasm.packetReceived(session, nowMs, number16);
   }
 
   ackPending(session: number): number {
     return this.#wasm.ackPending(session) >>> 0;
   }
 
-  ackBuild(session: number, nowMs: number, ptr: number): number {
-    return this.#wasm.ackBuild(session, nowMs, ptr);
-  }
-
-  storeOpen(capacity: number): number {
-    return this.#wasm.storeOpen(capacity);
-  }
-
-  storeClose(store: number): void {
-    this.#wasm.storeClose(store);
-  }
-
-  fragmentInsert(
-    store: number,
-    number: number,
-    index: number,
-    total: number,
-    flags: number,
-    slot: number,
-    nowMs: number,
-  ): number {
-    return this.#wasm.fragmentInsert(store, number, index, total, flags, slot, nowMs);
-  }
-
-  fragmentSlot(store: number, number: number): number {
-    return this.#wasm.fragmentSlot(store, number);
-  }
-
   fragmentInfo(store: number, number: number): boolean {
     return this.#wasm.fragmentInfo(store, number) !== 0;
-  }
-
-  segmentSlots(store: number, first: number): number {
-    return this.#wasm.segmentSlots(store, first);
-  }
-
-  holes(store: number, from: number, to: number, limit: number): number {
-    return this.#wasm.holes(store, from, to, limit);
-  }
-
-  mapBuild(store: number, from: number, bits: number, ptr: number): number {
-    return this.#wasm.mapBuild(store, from, bits, ptr);
   }
 
   storeOldest(store: number): number {
@@ -202,13 +132,5 @@ class WasmHotPath implements InspectableHotPath {
 
   storeNext(store: number): number {
     return this.#wasm.storeNext(store) >>> 0;
-  }
-
-  evictBefore(store: number, number: number): number {
-    return this.#wasm.evictBefore(store, number);
-  }
-
-  evictOlder(store: number, arrivedMs: number): number {
-    return this.#wasm.evictOlder(store, arrivedMs);
   }
 }
