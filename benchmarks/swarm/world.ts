@@ -7,7 +7,8 @@
 import { Prng } from "../../runtime/base/prng.ts";
 import type { Trace } from "../../runtime/sim/footage.ts";
 import type { LinkModel } from "../../runtime/sim/network/link.ts";
-import { type Network, pairShare } from "../../runtime/sim/network/network.ts";
+import type { Network } from "../../runtime/sim/network/network.ts";
+import { pairShare } from "../../runtime/sim/network/paths.ts";
 import { layPaths } from "../../runtime/sim/scenario/geography.ts";
 import { loadScenario } from "../../runtime/sim/scenario/load.ts";
 import { Population, type Viewer } from "../../runtime/sim/scenario/population.ts";

@@ -17,7 +17,7 @@ const NONE = -1;
  *
  *   0          8           16     20         24     28
  *   +----------+-----------+------+----------+------+------+
- *   | time f64 | order f64 | kind | argument | next |      |
+ *   | time f64 | order f64 | kind | argument | next | owner|
  *   +----------+-----------+------+----------+------+------+
  */
 const FLOATS = 4;
@@ -26,12 +26,14 @@ const ORDER = 1;
 const KIND = 4;
 const ARGUMENT = 5;
 const NEXT = 6;
+const OWNER = 7;
 
 export class EventQueue {
   /** The event taken by the last `pop` that returned true. */
   time = 0;
   kind = 0;
   argument = 0;
+  owner = 0;
 
   #capacity = 1024;
   /** One buffer, so that an event is one line of the processor's cache. */
@@ -50,8 +52,11 @@ export class EventQueue {
     return this.#near.size + this.#inWheel + this.#far.size;
   }
 
-  /** Files an event. `time` must not lie before the last one taken; `kind` is 0..255. */
-  push(time: number, kind: number, argument: number): void {
+  /**
+   * Files an event. `time` must not lie before the last one taken; `owner` is whoever alone it
+   * concerns.
+   */
+  push(time: number, kind: number, argument: number, owner = 0): void {
     assert(time >= this.time, "event queue: an event in the past");
     const entry = this.#allocate();
     const floats = this.#floats;
@@ -60,6 +65,7 @@ export class EventQueue {
     floats[entry * FLOATS + ORDER] = this.#filed++;
     ints[entry * INTS + KIND] = kind;
     ints[entry * INTS + ARGUMENT] = argument;
+    ints[entry * INTS + OWNER] = owner;
     this.#file(entry);
   }
 
@@ -67,6 +73,12 @@ export class EventQueue {
   peek(): number {
     if (this.#near.size === 0 && !this.#advance()) return Number.POSITIVE_INFINITY;
     return this.#floats[this.#near.first * FLOATS] as number;
+  }
+
+  /** Kind of the next event; there is one. */
+  peekKind(): number {
+    this.peek();
+    return this.#ints[this.#near.first * INTS + KIND] as number;
   }
 
   /** Takes the next event into `time`, `kind` and `argument`; false when there is none. */
@@ -77,6 +89,7 @@ export class EventQueue {
     this.time = this.#floats[entry * FLOATS] as number;
     this.kind = ints[entry * INTS + KIND] as number;
     this.argument = ints[entry * INTS + ARGUMENT] as number;
+    this.owner = ints[entry * INTS + OWNER] as number;
     ints[entry * INTS + NEXT] = this.#free;
     this.#free = entry;
     return true;

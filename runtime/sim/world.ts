@@ -12,6 +12,7 @@ import type { Address } from "../wire/address.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type Host, type HostSpec, Network } from "./network/network.ts";
 import { type ClockModel, NodeClock, randomClock } from "./node-clock.ts";
+import { TimeWindow } from "./time-window.ts";
 
 /**
  * Kinds of event beside the network's: a node's timeout (argument: host), an action (argument: its
@@ -19,6 +20,8 @@ import { type ClockModel, NodeClock, randomClock } from "./node-clock.ts";
  */
 const WorldEvent = { timeout: 3, action: 4 } as const;
 
+/** Events this close count as at one time. */
+const GRAIN_MS = 1e-6;
 /** A node that is due again at once this often in a row, without time passing, is broken. */
 const SPINS_MAX = 10_000;
 
@@ -26,6 +29,11 @@ export interface WorldOptions {
   readonly seed: number;
   /** Keeps a digest of every delivery (`traceHash`). */
   readonly isTraced?: boolean;
+  /**
+   * Hosts have their turns by spans of time (time-window.ts). Handlers of events must then command
+   * no other node, nor file actions for sooner than hosts can hear of each other.
+   */
+  readonly isWindowed?: boolean;
 }
 
 export interface WorldNodeSpec<N> {
@@ -71,9 +79,13 @@ export class World {
   /** Sees each datagram with media that is about to be handed to a peer; valid during the call. */
   onMedia: (now: number, from: number, to: number, data: Uint8Array) => void = () => {};
   readonly #queue = new EventQueue();
+  readonly #window = new TimeWindow(this.#queue);
+  readonly #isWindowed: boolean;
   readonly #nodes: Slot[] = [];
   /** Which of its node's lines a host is. */
   readonly #lineOf: number[] = [];
+  /** The first host of the node that a host belongs to. */
+  readonly #ownerOf: number[] = [];
   readonly #actions = new Map<number, () => void>();
   #actionCount = 0;
   #nowMs = 0;
@@ -81,9 +93,10 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.seed = options.seed;
+    this.#isWindowed = options.isWindowed ?? false;
     this.random = new Prng(mixSeed(options.seed, 1));
     this.network = new Network({
-      queue: this.#queue,
+      queue: { push: (time, kind, packet, host) => this.#file(time, kind, packet, host) },
       random: new Prng(mixSeed(options.seed, 2)),
       deliver: (now, host, from, data, slot) => this.#deliver(now, host, from, data, slot),
       onMedia: (now, from, to, data) => this.onMedia(now, from, to, data),
@@ -108,6 +121,7 @@ export class World {
     for (const [line, { id }] of hosts.entries()) {
       this.#nodes[id] = slot;
       this.#lineOf[id] = line;
+      this.#ownerOf[id] = host.id;
     }
     slot.restart();
     return slot as unknown as WorldNode<N>;
@@ -124,6 +138,11 @@ export class World {
   step(): boolean {
     if (!this.#queue.pop()) return false;
     const { time, kind, argument } = this.#queue;
+    this.#play(time, kind, argument);
+    return true;
+  }
+
+  #play(time: number, kind: number, argument: number): void {
     this.#nowMs = time;
     if (kind === WorldEvent.timeout) this.#slot(argument).handleTimer(time);
     else if (kind === WorldEvent.action) {
@@ -131,18 +150,31 @@ export class World {
       this.#actions.delete(argument);
       action?.();
     } else this.network.handleEvent(time, kind, argument);
-    return true;
   }
 
   /** Plays everything up to and at `untilMs`, which is then the time. */
   run(untilMs: number): void {
-    while (this.#queue.peek() <= untilMs) this.step();
+    const lookaheadMs = this.#isWindowed ? this.network.leastDelayMs() : 0;
+    for (let next = this.#queue.peek(); next <= untilMs; next = this.#queue.peek()) {
+      if (lookaheadMs === 0 || this.#queue.peekKind() === WorldEvent.action) this.step();
+      else this.#playWindow(Math.min(next + lookaheadMs, untilMs + GRAIN_MS));
+    }
     this.#nowMs = Math.max(this.#nowMs, untilMs);
+  }
+
+  #playWindow(endMs: number): void {
+    const window = this.#window;
+    window.open(endMs, WorldEvent.action);
+    while (window.take()) this.#play(window.time, window.kind, window.argument);
+  }
+
+  #file(time: number, kind: number, argument: number, host: number): void {
+    this.#window.push(time, kind, argument, this.#ownerOf[host] as number);
   }
 
   /** Used by the nodes' slots: has host `id` looked at again at `timeMs`. */
   fileTimer(id: number, timeMs: number): void {
-    this.#queue.push(Math.max(timeMs, this.#nowMs), WorldEvent.timeout, id);
+    this.#file(Math.max(timeMs, this.#nowMs), WorldEvent.timeout, id, id);
   }
 
   #deliver(now: number, host: number, from: Address, data: Uint8Array, slot: number): void {

@@ -14,13 +14,13 @@ import type { HotPath } from "../../core/hot-path/hot-path.ts";
 import type { Transmit } from "../../core/session/outbox.ts";
 import { type Address, addressKey } from "../../wire/address.ts";
 import { HEAD_BYTES, PacketType } from "../../wire/packet.ts";
-import type { EventQueue } from "../event-queue.ts";
 import { ControlBytes } from "./control-bytes.ts";
 import { damage } from "./damage.ts";
 import { HostRole, ROLES } from "./host-role.ts";
 import { Link, type LinkModel } from "./link.ts";
 import { Nat, type NatKind } from "./nat.ts";
 import { PACKET_BYTES_MAX, PacketPool } from "./packet-pool.ts";
+import { Paths, pairShare } from "./paths.ts";
 import { AddressBook, NOBODY, type SimAddress } from "./sim-address.ts";
 
 /** Kinds of event that belong to the network; the argument is a packet. */
@@ -74,8 +74,13 @@ export interface Host {
   isListening: boolean;
 }
 
+/** Where the network files what comes next; it all happens at `host`. */
+export interface Agenda {
+  push(time: number, kind: number, argument: number, host: number): void;
+}
+
 export interface NetworkOptions {
-  readonly queue: EventQueue;
+  readonly queue: Agenda;
   readonly random: Prng;
   /** A datagram reaches a host. `data` and `slot` are valid during the call. */
   readonly deliver: (
@@ -89,12 +94,6 @@ export interface NetworkOptions {
   readonly onMedia: (now: number, from: number, to: number, data: Uint8Array) => void;
   /** Keeps `traceHash` over every delivery: costs about 0.1 µs a packet. */
   readonly isTraced: boolean;
-}
-
-interface Path {
-  readonly link: Link;
-  /** Pairs of hosts differ by up to this much, ms one way; each pair keeps its own. */
-  readonly spreadMs: number;
 }
 
 export class Network {
@@ -116,7 +115,7 @@ export class Network {
   readonly #options: NetworkOptions;
   readonly #pool = new PacketPool();
   readonly #book = new AddressBook();
-  readonly #paths = new Map<number, Path>();
+  readonly #paths = new Paths();
   readonly #scratch = new Uint8Array(PACKET_BYTES_MAX);
   readonly #views: Uint8Array[] = [];
   #trace = 0x811c9dc5;
@@ -166,14 +165,20 @@ export class Network {
    * direction.
    */
   setPath(from: number, to: number, model: LinkModel, spreadMs = 0): Link {
-    const link = new Link(model);
-    this.#paths.set(pathKey(from, to), { link, spreadMs });
-    return link;
+    return this.#paths.set(from, to, model, spreadMs);
   }
 
   /** The path from one region to another, if it was set. */
   path(from: number, to: number): Link | undefined {
-    return this.#paths.get(pathKey(from, to))?.link;
+    return this.#paths.get(from, to)?.link;
+  }
+
+  /**
+   * No host hears of another's doings sooner than after this, ms. 0 where regions with hosts have
+   * no path: those are ideal.
+   */
+  leastDelayMs(): number {
+    return this.#paths.leastDelayMs(new Set(this.hosts.map(({ region }) => region)));
   }
 
   /**
@@ -205,7 +210,7 @@ export class Network {
     at += extraMs;
     let copies = source.up.isDuplicated(random) ? 2 : 1;
     let isDamaged = source.up.isCorrupted(random);
-    const path = this.#paths.get(pathKey(source.region, target.region));
+    const path = this.#paths.get(source.region, target.region);
     if (path !== undefined) {
       at = path.link.transit(at, bytes, random);
       if (at < 0) return;
@@ -260,7 +265,7 @@ export class Network {
   }
 
   #fileArrival(at: number, packet: number): void {
-    this.#options.queue.push(at, NetworkEvent.arrival, packet);
+    this.#options.queue.push(at, NetworkEvent.arrival, packet, this.#pool.host(packet));
   }
 
   #handleArrival(now: number, packet: number): void {
@@ -278,10 +283,11 @@ export class Network {
         out + random.next() * DUPLICATE_MS_MAX,
         NetworkEvent.delivery,
         this.#pool.copy(packet),
+        target.id,
       );
     }
     const last = down.isCorrupted(random) ? this.#damaged(packet) : packet;
-    if (out > now) queue.push(out, NetworkEvent.delivery, last);
+    if (out > now) queue.push(out, NetworkEvent.delivery, last, target.id);
     else this.#handleDelivery(now, last);
   }
 
@@ -377,16 +383,4 @@ export class Network {
 
 function isMedia(type: number): boolean {
   return type === PacketType.DATA || type === PacketType.BUNDLE;
-}
-
-function pathKey(from: number, to: number): number {
-  return from * 4096 + to;
-}
-
-/** A number in [0, 1) that a pair of hosts always has, whichever sends. */
-export function pairShare(a: number, b: number): number {
-  let hash = Math.imul(Math.min(a, b) + 1, 0x9e3779b1) ^ Math.imul(Math.max(a, b) + 1, 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x735a2d97);
-  return ((hash ^ (hash >>> 15)) >>> 0) / 0x1_0000_0000;
 }

@@ -106,7 +106,7 @@ export class Simulation {
     this.swarm = createSwarmParams(scenario.swarm as Partial<SwarmParams>);
     this.tallies = new Tallies(LEAD_MS + scenario.warmupSeconds * 1000);
     this.hot = createHotPath({ kind: options.hotKind, memoryMiB: options.memoryMiB });
-    this.world = new World({ seed });
+    this.world = new World({ seed, isWindowed: true });
     this.world.onEvent = (node, event, atMs) => this.#handleEvent(node, event, atMs);
     this.tree = new PushTree(this.swarm.subStreams);
     this.world.onMedia = (now, from, to, data) => {
