@@ -1,6 +1,7 @@
 /**
- * nginx with its RTMP module serving the same frames to readers over TCP: one worker, its CPU time over what its
- * readers took. It gets as many readers as it takes to keep it busy: the further they lag, the more it writes at a time.
+ * nginx with its RTMP module serving the same frames to readers over TCP: one worker, its CPU time
+ * over what its readers took. It gets as many readers as it takes to keep it busy: the further they
+ * lag, the more it writes at a time.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

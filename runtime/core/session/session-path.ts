@@ -52,7 +52,7 @@ export function isSame(a: Address, b: Address): boolean {
   return a.port === b.port && a.ip === b.ip;
 }
 
-/** When to ping after ping `number` (from 1): soon while they are the first few of the session, else at the usual pace. */
+/** When to ping after ping `number` (from 1): soon while they are the session's first few, else at the usual pace. */
 export function nextPingAt(now: Ms, since: Ms, number: number, profile: AckProfile): Ms {
   const at = since + (profile.pingStartMs[number] ?? Number.NaN);
   return at > now ? ms(at) : ms(now + profile.pingMs);
