@@ -32,8 +32,9 @@ export class PathControl {
   #baseMs = Number.POSITIVE_INFINITY;
   #baseBeforeMs = Number.POSITIVE_INFINITY;
   #baseFrom = 0;
-  /** Latest queueing delay, ms. */
-  queueMs = 0;
+  /** Latest queueing delay, ms, and when it was told. */
+  #queueMs = 0;
+  #queuedAt = 0;
   #startedAt = Number.NaN;
   #sampleAt = Number.NaN;
   /** Usual time between ACKs that tell a delay, ms. */
@@ -55,6 +56,14 @@ export class PathControl {
     return this.#rate?.limitBps ?? 0;
   }
 
+  /**
+   * Queueing delay a packet may meet now, ms. A queue empties as time goes by: of what was told last, so much is gone.
+   * Else a sender that a long queue kept from sending would never hear that it is no more.
+   */
+  queueMsAt(now: Ms): number {
+    return Math.max(0, this.#queueMs - (now - this.#queuedAt));
+  }
+
   /** Returns the queueing delay of this sample, ms, NaN when it tells none. */
   handleAck(
     now: Ms,
@@ -67,7 +76,8 @@ export class PathControl {
     this.#bytesLost += sample.bytesLost;
     if (Number.isNaN(sample.oneWayMs)) return Number.NaN;
     const queueMs = this.#queueing(now, sample.oneWayMs);
-    this.queueMs = queueMs;
+    this.#queueMs = queueMs;
+    this.#queuedAt = now;
     if (queueMs < this.#standingMs) this.#standingMs = queueMs;
     if (queueMs > this.#peakMs) this.#peakMs = queueMs;
     this.#samples++;

@@ -40,6 +40,22 @@ describe("send queue", () => {
     expect(queue.queuedBytes).toBe(0);
   });
 
+  test("tries again when a queue that was longer than every deadline must have emptied", () => {
+    const { port, queue, run } = setUp();
+    const sample = { bytesAcked: 100, bytesLost: 0, rttMs: 20, receiverMs: Number.NaN };
+    const push = (at: number, first: number): void => {
+      queue.enqueueSegment(ms(at), segment(first, 1, { deadlineMs: at + 800 }));
+      run(ms(at), at);
+    };
+    push(T0, 4);
+    queue.handleAck(T0, { ...sample, oneWayMs: 10 }, 0);
+    queue.handleAck(ms(T0 + 20), { ...sample, oneWayMs: 2010 }, 0);
+    push(T0 + 100, 5);
+    expect(numbers(port)).toEqual([4]);
+    push(T0 + 2100, 6);
+    expect(numbers(port)).toEqual([4, 6]);
+  });
+
   test("sends only the sub-streams asked for", () => {
     const { port, queue, run } = setUp();
     const fields = { deadlineMs: 2000, subStreams: 4, mask: 0b1010 };

@@ -132,7 +132,7 @@ export class SendQueue {
   #mayPass(now: Ms, sendClass: SendClass, deadlineMs: number): boolean {
     if (!this.isThin || !this.takesParts || sendClass !== SendClass.push) return false;
     if (this.isClosed || this.queuedBytes > 0 || !this.#uplink.mayPass(now)) return false;
-    return now + this.#oneWayMs() <= deadlineMs;
+    return now + this.#oneWayMs(now) <= deadlineMs;
   }
 
   /** False when it could not leave and is to be queued after all. */
@@ -216,7 +216,7 @@ export class SendQueue {
       return backlog.tellGone(now);
     }
     if (copies > 1) repair.sendClass = SendClass.repair;
-    this.#repairs.arm(now, repair, copies, this.#oneWayMs());
+    this.#repairs.arm(now, repair, copies, this.#oneWayMs(now));
     this.#uplink.ready(this, repair.sendClass);
   }
 
@@ -298,7 +298,7 @@ export class SendQueue {
   #transmitRepair(now: Ms, repair: Repair): number {
     const repairs = this.#repairs as Repairs;
     let sent: number = Sent.nothing;
-    if (now + this.#oneWayMs() <= repair.deadlineMs) {
+    if (now + this.#oneWayMs(now) <= repair.deadlineMs) {
       const item = this.#uplink.items[0] as SendItem;
       repairs.fill(item, repair);
       sent = this.port.sendFragment(now, item);
@@ -320,7 +320,7 @@ export class SendQueue {
       this.#shed(now);
       if (list[0] !== run) return Sent.nothing;
     }
-    if (now + this.#oneWayMs() > run.deadlineMs) {
+    if (now + this.#oneWayMs(now) > run.deadlineMs) {
       if (list === backlog.video) {
         backlog.doomFirst();
         this.#shed(now);
@@ -351,8 +351,8 @@ export class SendQueue {
 
   /* ---------------------------------------------------------------- time */
 
-  #oneWayMs(): number {
-    return this.port.minRttMs() / 2 + (this.#path?.queueMs ?? 0);
+  #oneWayMs(now: Ms): number {
+    return this.port.minRttMs() / 2 + (this.#path?.queueMsAt(now) ?? 0);
   }
 
   /** Whether what waits may take so long that shedding has to look at it. */
@@ -370,7 +370,7 @@ export class SendQueue {
   #shed(now: Ms): void {
     const plan = this.#uplink.plan;
     const backlog = this.#backlog as Backlog;
-    plan.arrivalMs = now + this.#oneWayMs();
+    plan.arrivalMs = now + this.#oneWayMs(now);
     plan.bytesPerMs = (this.#planBps() * (1 - Math.min(this.port.lossRate(), 0.5))) / 8000;
     plan.bytesAhead = backlog.vitalBytes;
     backlog.shed(now, plan);
