@@ -8,4 +8,13 @@ export interface EdgeHost {
   now(): Ms;
   /** Gives the edge a command and lets the loop act on what it puts out. */
   command<T>(action: (edge: EdgeCommands, now: Ms) => T): T;
+  /** How datagrams leave, socket by socket: that of [udp] first, then those of further lines. */
+  sockets(): readonly SocketFacts[];
+}
+
+export interface SocketFacts {
+  /** Kernel segmenting, or what the runtime offers (io/bind-udp.ts). */
+  readonly sendsBy: "segments" | "many";
+  /** Not sent: the socket's buffer and what is kept behind it were full. */
+  readonly datagramsDropped: number;
 }

@@ -214,3 +214,18 @@ describe("stopping", () => {
     await Promise.all([edge.program.stop(), edge.program.stop()]);
   });
 });
+
+test("sends as it is told to, and tells how", async () => {
+  const best = process.platform === "linux" ? "segments" : "many";
+  for (const [sendBy, path] of [
+    ["auto", best],
+    [best, best],
+    ["many", "many"],
+  ] as const) {
+    const text = TEST_CONFIG.replace("[udp]", `[udp]\nsend_by = "${sendBy}"`);
+    const other = await TestEdge.start(text);
+    const shown = await (await fetch(`${other.api}/metrics`)).text();
+    await other.stop();
+    expect(shown).toContain(`shoal_edge_send_path{line="0",path="${path}"} 1`);
+  }
+});

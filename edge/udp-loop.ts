@@ -1,5 +1,5 @@
 /** The edge on a real socket: the run loop of runtime/io, as the `EdgeHost` that HTTP and RTMP work with. */
-import { bindUdp } from "../runtime/io/bind-udp.ts";
+import { bindUdp, type SendBy } from "../runtime/io/bind-udp.ts";
 import { systemClock } from "../runtime/io/clock.ts";
 import { runNode } from "../runtime/io/driver.ts";
 import { systemRandom } from "../runtime/io/entropy.ts";
@@ -47,7 +47,7 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
   const udp = await bindUdp(config.udp).catch((error: unknown) => {
     throw StartError.listen("UDP", config.udp.host, config.udp.port, "udp", error);
   });
-  const moreLines = await bindLines(config.cluster, udp);
+  const moreLines = await bindLines(config.cluster, udp, config.udp.sendBy);
   const hot = await createHotPath({
     kind: config.buffer.hotPath,
     memoryMiB: config.buffer.memoryMib,
@@ -85,6 +85,10 @@ export async function startUdpLoop(options: UdpLoopOptions): Promise<UdpLoop> {
     edge,
     address: formatAddress(config.udp.host, udp.localAddress.port),
     now: () => systemClock.now(),
+    sockets: () =>
+      [udp, ...moreLines].map(({ sendsBy, counters: { datagramsDropped } }) => {
+        return { sendsBy, datagramsDropped };
+      }),
     command(action) {
       const result = action(edge, systemClock.now());
       loop.wake();
@@ -100,12 +104,16 @@ function egressCap(mbps: number): number | undefined {
 }
 
 /** Sockets of the lines beside that of [udp]; those already bound are closed again when one cannot be had. */
-async function bindLines(cluster: ClusterConfig | undefined, udp: UdpSocket): Promise<UdpSocket[]> {
+async function bindLines(
+  cluster: ClusterConfig | undefined,
+  udp: UdpSocket,
+  sendBy: SendBy,
+): Promise<UdpSocket[]> {
   const sockets: UdpSocket[] = [];
   for (const { lineId, bind } of cluster?.lines ?? []) {
     if (bind === undefined) continue;
     try {
-      sockets.push(await bindUdp(bind));
+      sockets.push(await bindUdp({ ...bind, sendBy }));
     } catch (error) {
       for (const socket of [udp, ...sockets]) socket.close();
       throw StartError.listen("UDP", bind.host, bind.port, `lines.${lineId}`, error);

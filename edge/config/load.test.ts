@@ -21,7 +21,7 @@ function configOf(text: string, env: Record<string, string> = {}): EdgeConfig {
 describe("a good config", () => {
   test("gets defaults for what is not written", () => {
     const config = configOf(STREAM);
-    expect(config.udp).toEqual({ host: "0.0.0.0", port: 4935 });
+    expect(config.udp).toEqual({ host: "0.0.0.0", port: 4935, sendBy: "auto" });
     expect(config.api.host).toBe("127.0.0.1");
     expect(config.buffer.groupMsMax).toBe(12_000);
     expect(config.streams).toEqual([
@@ -101,7 +101,7 @@ describe("a bad config names file, line, key and what is expected", () => {
     [
       "a key of nowhere",
       `[udp]\nzzzzzz = 1\n${STREAM}`,
-      "edge.toml:2: udp.zzzzzz: unknown key; valid here: host, port",
+      "edge.toml:2: udp.zzzzzz: unknown key; valid here: host, port, send_by",
     ],
     [
       "a wrong type",

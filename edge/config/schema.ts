@@ -28,6 +28,11 @@ const ORIGIN_PATTERN = /^https?:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(:[
 const udp = z.strictObject({
   host: address("0.0.0.0", "address that publishers and viewers' peers reach"),
   port: port(4935, "UDP port of `shoal://HOST:PORT`"),
+  send_by: choice(
+    ["auto", "segments", "many"],
+    "auto",
+    '"segments" is sendmmsg with UDP_SEGMENT, gathered from where the media lies (Linux with glibc, no start without); "many" is what Bun offers everywhere; "auto" takes the first that works',
+  ),
 });
 
 const http = z.strictObject({

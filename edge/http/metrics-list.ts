@@ -1,12 +1,14 @@
 /** Every metric of the edge: name, kind, meaning, and where its value comes from. docs/METRICS.md lists the same. */
 import type { EdgeStats, EdgeStreamStats } from "../../runtime/node/api.ts";
 import type { ClusterFacts } from "../cluster/cluster-facts.ts";
+import type { SocketFacts } from "../host.ts";
 import type { FlvTotals } from "./flv-fanout.ts";
 
 /** What one scrape shows; taken once, so that its figures agree with each other. */
 export interface Snapshot {
   readonly edge: EdgeStats;
   readonly streams: readonly EdgeStreamStats[];
+  readonly sockets: readonly SocketFacts[];
   readonly readersOf: (stream: string) => number;
   readonly readers: number;
   readonly flv: FlvTotals;
@@ -75,8 +77,34 @@ const info: MetricDefinition = {
   samples: (from) => [{ labels: { version: from.version, hot_path: from.hotPath }, value: 1 }],
 };
 
+const sendPath: MetricDefinition = {
+  name: "shoal_edge_send_path",
+  kind: "gauge",
+  help: "Always 1; how the socket of each line sends: by segments the kernel cuts, or by sendMany",
+  labels: ["line", "path"],
+  samples: ({ sockets }) =>
+    sockets.map(({ sendsBy }, line) => ({
+      labels: { line: String(line), path: sendsBy },
+      value: 1,
+    })),
+};
+
+const datagramsDropped: MetricDefinition = {
+  name: "shoal_edge_datagrams_dropped_total",
+  kind: "counter",
+  help: "Datagrams not sent since the line's socket was full",
+  labels: ["line"],
+  samples: ({ sockets }) =>
+    sockets.map((socket, line) => ({
+      labels: { line: String(line) },
+      value: socket.datagramsDropped,
+    })),
+};
+
 export const metricList: readonly MetricDefinition[] = [
   info,
+  sendPath,
+  datagramsDropped,
   ofEdge("ready", "gauge", "1 while new viewers and publishers are taken, else 0", (s) =>
     Number(s.ready),
   ),

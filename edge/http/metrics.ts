@@ -55,6 +55,7 @@ function takeSnapshot(source: MetricsSource, startedSeconds: number): Snapshot {
   return {
     edge: host.edge.stats(now),
     streams: host.edge.streams(now),
+    sockets: host.sockets(),
     readersOf: (stream) => fanout.readersOf(stream).length,
     readers: fanout.readerCount,
     flv: fanout.totals(),

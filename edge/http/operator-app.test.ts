@@ -141,6 +141,8 @@ describe("metrics", () => {
     expect(shown).toContain("# TYPE shoal_edge_sent_bytes_total counter");
     expect(shown).toContain("shoal_edge_sent_bytes_total 2000");
     expect(shown).toContain('shoal_edge_stream_bitrate_bps{stream="live/news"} 812500');
+    expect(shown).toContain('shoal_edge_send_path{line="0",path="segments"} 1');
+    expect(shown).toContain('shoal_edge_datagrams_dropped_total{line="0"} 5');
     expect(shown).toContain('shoal_edge_info{version="1.2.3",hot_path="wasm"} 1');
   });
 

@@ -85,6 +85,9 @@ export const VIEWER: LinkStats = {
 
 /** Implements what HTTP needs of the edge, and remembers commands. */
 export class HandEdge implements EdgeCommands, EdgeHost {
+  sockets() {
+    return [{ sendsBy: "segments", datagramsDropped: 5 }] as const;
+  }
   readonly edge = this;
   live: EdgeStreamStats[] = [streamStats("live/news")];
   group: readonly MediaFrame[] = GROUP;
