@@ -6,12 +6,12 @@ test("what a later fragment has overtaken is asked for after a while, and again,
   const holes = new Holes();
   holes.note(ms(0), 10);
   holes.note(ms(1), 13);
-  expect(holes.due(ms(60), 64)).toEqual([]);
-  expect(holes.due(ms(80), 64)).toEqual([11, 12]);
-  expect(holes.due(ms(81), 64)).toEqual([]);
-  holes.note(ms(90), 12);
-  expect(holes.due(ms(145), 64)).toEqual([11]);
-  for (let now = 200; now < 2000; now += 100) holes.due(ms(now), 64);
+  expect(holes.due(ms(120), 64)).toEqual([]);
+  expect(holes.due(ms(140), 64)).toEqual([11, 12]);
+  expect(holes.due(ms(141), 64)).toEqual([]);
+  holes.note(ms(150), 12);
+  expect(holes.due(ms(225), 64)).toEqual([11]);
+  for (let now = 300; now < 2000; now += 100) holes.due(ms(now), 64);
   expect(holes.size).toBe(0);
 });
 
@@ -19,7 +19,7 @@ test("numbers go on past the end of their range", () => {
   const holes = new Holes();
   holes.note(ms(0), 0xffff_fffe);
   holes.note(ms(0), 1);
-  expect(holes.due(ms(100), 64)).toEqual([0xffff_ffff, 0]);
+  expect(holes.due(ms(150), 64)).toEqual([0xffff_ffff, 0]);
 });
 
 test("a jump is a beginning, not a hole, and what is remembered is bounded", () => {

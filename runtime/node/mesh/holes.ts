@@ -7,9 +7,9 @@ import { serialDiff } from "../../base/serial.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 
 /** Paths differ, and the sender's own repair comes first: missed this long before it is asked for. */
-const WAIT_MS = 70;
+const WAIT_MS = 130;
 /** Between two requests for the same, and how many there are. */
-const AGAIN_MS = 60;
+const AGAIN_MS = 80;
 const TRIES_MAX = 8;
 /** Missed at once; a gap wider than this is not a gap but a beginning. */
 export const HOLES_MAX = 2048;

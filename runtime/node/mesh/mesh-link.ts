@@ -19,11 +19,13 @@ import { LinkMeter } from "./link-meter.ts";
 import type { LineFacts, LinkReport } from "./mesh-api.ts";
 
 /** Between two pings of a link that carries media or stands in for one that does, and of the others. */
-const PING_ACTIVE_MS = 125;
+const PING_ACTIVE_MS = 200;
 const PING_STANDBY_MS = 1000;
 /** After one unanswered the next come so quickly; so many in a row, and nothing else heard: the link is down. */
 const PING_DOUBT_MS = 40;
 const SILENT_PINGS = 3;
+/** So many fragments in a row not acknowledged in time, and nothing else heard: likewise. */
+const SILENT_FRAGMENTS = 3;
 /** A link that was down answers for this long before it is used again. */
 export const PROBATION_MS = 2000;
 /** Attempts to connect begin this far apart, up to the other. */
@@ -72,6 +74,7 @@ export class MeshLink implements HeapMember {
   /** Since when it answers again; NaN while it does not. */
   #answersSince = Number.NaN;
   #wasUp = false;
+  #doubtedAt = Number.NEGATIVE_INFINITY;
   #bytesBefore = 0;
 
   constructor(
@@ -255,10 +258,15 @@ export class MeshLink implements HeapMember {
     if (now - heardAt > this.lateMs) this.#fall(now, "pings unanswered");
   }
 
-  /** Media sent at `sentAt` was not acknowledged in time, and nothing else was heard since either. */
-  handleSilence(now: Ms, sentAt: Ms): void {
+  /** Media sent at `sentAt` was not acknowledged in time, the `count`th fragment in a row. */
+  handleSilence(now: Ms, sentAt: Ms, count: number): void {
     const heardAt = this.session?.lastReceivedAt ?? Number.NEGATIVE_INFINITY;
-    if (heardAt < sentAt) this.#fall(now, "media unanswered");
+    if (heardAt >= sentAt) return;
+    if (count >= SILENT_FRAGMENTS) this.#fall(now, "media unanswered");
+    else if (now > this.#doubtedAt + PING_DOUBT_MS && this.session !== undefined) {
+      this.#doubtedAt = now;
+      this.#ping(now);
+    }
   }
 
   #fall(now: Ms, reason: string): void {

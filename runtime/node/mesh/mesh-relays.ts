@@ -16,8 +16,7 @@ import type { Leg } from "./trunk-leg.ts";
 
 /** Kept for repairs. */
 const KEEP_MS = 1500;
-/** Nothing came for this long: forgotten. */
-const IDLE_MS = 10_000;
+const KEEP_FRAGMENTS = 2048;
 /** Streams passed on at once, each between one pair of edges. */
 export const RELAYS_MAX = 1024;
 
@@ -34,15 +33,13 @@ class RelayRun implements IntakeListener {
   readonly intake: Intake;
   /** Where it comes from, and under which index. */
   readonly from = new Map<Session, number>();
-  readonly since: Ms;
   /** It has gone by a path worth a relay: when that dies the sender may know a better one than is left here. */
   wasQuick = false;
 
-  constructor(hot: HotPath, trunk: Trunk, message: RelayMessage, now: Ms) {
+  constructor(hot: HotPath, trunk: Trunk, message: RelayMessage) {
     const { name, id, epoch } = message;
     this.trunk = trunk;
-    this.since = now;
-    const retention = { retainMs: KEEP_MS, groupMsMax: KEEP_MS };
+    const retention = { retainMs: KEEP_MS, groupMsMax: KEEP_MS, capacity: KEEP_FRAGMENTS };
     this.intake = new Intake(hot, { name, id, epoch }, retention, this);
   }
 
@@ -80,7 +77,7 @@ export class MeshRelays {
     }
     if (run === undefined) {
       if (this.#runs.size >= RELAYS_MAX) return this.#refuse(now, session, index, "relays enough");
-      run = new RelayRun(this.#host.hot, this.#host.newTrunk(name, to), message, now);
+      run = new RelayRun(this.#host.hot, this.#host.newTrunk(name, to), message);
       this.#runs.set(key, run);
       run.trunk.begin(now, run.intake.asSource());
     }
@@ -147,8 +144,6 @@ export class MeshRelays {
         this.#off(now, key, run, `no link to "${run.trunk.to}" is up`);
       } else if (run.wasQuick && quickMs > P99_LIMIT_MS) {
         this.#off(now, key, run, `only slow links to "${run.trunk.to}" are left`);
-      } else if (now - Math.max(run.since, run.intake.lastArrivalAt) > IDLE_MS) {
-        this.#off(now, key, run, "idle");
       }
     }
   }

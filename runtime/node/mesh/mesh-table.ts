@@ -19,7 +19,7 @@ const RELAY_LOAD_MAX = 0.9;
 export class MeshTable {
   readonly #edgeId: string;
   readonly #lines: readonly LineFacts[];
-  readonly #others = new Map<string, readonly RouteLink[]>();
+  readonly #others = new Map<string, RouteLink[]>();
   readonly #usedOthers = new Map<string, number>();
 
   constructor(edgeId: string, lines: readonly LineFacts[]) {
@@ -38,7 +38,7 @@ export class MeshTable {
   }
 
   #file(
-    into: Map<string, readonly RouteLink[]>,
+    into: Map<string, RouteLink[]>,
     used: Map<string, number>,
     from: string,
     links: readonly LinkReport[],
@@ -51,7 +51,7 @@ export class MeshTable {
   }
 
   #fileLink(
-    into: Map<string, readonly RouteLink[]>,
+    into: Map<string, RouteLink[]>,
     from: string,
     link: LinkReport,
     isOnProbation: boolean,
@@ -70,7 +70,9 @@ export class MeshTable {
       usedKbps,
       isOnProbation,
     };
-    into.set(key, [...(into.get(key) ?? []), routeLink]);
+    const known = into.get(key);
+    if (known === undefined) into.set(key, [routeLink]);
+    else known.push(routeLink);
   }
 
   /** As it is now. */

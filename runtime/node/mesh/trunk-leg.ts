@@ -28,6 +28,14 @@ export interface Flight {
   rounds: number;
 }
 
+/** One sending of a fragment; a later one of the same takes its place. */
+interface Sent {
+  readonly flight: Flight;
+  readonly sentAt: Ms;
+  /** Behind what stood in the queue. */
+  readonly leavesAt: Ms;
+}
+
 /** Fragments remembered as sent on one leg; older ones are settled, or past their time. */
 const SENT_MAX = 8192;
 /** Late ones in a row: the leg is avoided until something is acknowledged. */
@@ -38,6 +46,7 @@ const PASSED_MS = 300;
 const PASSED_MAX = 2048;
 /** A repair goes by the leg it was lost on when that is quicker by more than this. */
 const OTHER_MS = 30;
+const SAME_COST = 1.5;
 /** Legs that are avoided while there are others: those that stand by, and those that have fallen silent. */
 const SPARE_MS = 1000;
 const SUSPECT_MS = 5000;
@@ -66,6 +75,23 @@ export function bestLeg(
   return best;
 }
 
+/**
+ * The leg a repair goes by: the cheapest of those by which it is there within `goalMs`, another one than it was lost on
+ * if that costs no more; the quickest when none is quick enough.
+ */
+export function repairLeg(legs: readonly Leg[], lostOn: Leg, goalMs: number): Leg | undefined {
+  let best: Leg | undefined;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (const leg of legs) {
+    if (!leg.isUsable || leg.isSuspect || leg.expectedMs() > goalMs) continue;
+    const cost = leg.path.cost * (leg === lostOn ? SAME_COST : 1);
+    if (cost >= bestCost) continue;
+    best = leg;
+    bestCost = cost;
+  }
+  return best ?? bestLeg(legs, lostOn, false);
+}
+
 export class Leg {
   readonly path: Path;
   readonly link: MeshLink;
@@ -76,7 +102,7 @@ export class Leg {
   isActive = false;
   /** Of a relayed path: what the relay has acknowledged. */
   readonly #passed: Flight[] = [];
-  #sent: { flight: Flight; at: Ms }[] = [];
+  #sent: Sent[] = [];
   #head = 0;
   #late = 0;
 
@@ -109,7 +135,7 @@ export class Leg {
     flight.out++;
     flight.sentAt = now;
     flight.leg = this;
-    this.#sent.push({ flight, at: ms(now + this.#waitMs()) });
+    this.#sent.push({ flight, sentAt: now, leavesAt: ms(now + this.#waitMs()) });
     if (this.#sent.length - this.#head > SENT_MAX) this.#head++;
     const { number, index, total, flags, bytes, deadline, sendClass } = flight;
     queue.enqueueFragment(now, this.index, number, index, total, flags, bytes, deadline, sendClass);
@@ -140,18 +166,20 @@ export class Leg {
     for (;;) {
       const front = this.#sent[this.#head];
       if (front === undefined) return NEVER;
-      if (isSettled(front.flight)) this.#shift();
-      else return ms(front.at + this.link.lateMs);
+      const { flight, sentAt } = front;
+      const isLast = flight.leg === this && flight.sentAt === sentAt;
+      if (!isLast || isSettled(flight)) this.#shift();
+      else return ms(front.leavesAt + this.link.lateMs);
     }
   }
 
   /** The front fragment, taken off, when it is late. */
   takeLate(now: Ms, isSettled: (flight: Flight) => boolean): Flight | undefined {
     if (this.nextLateAt(isSettled) > now) return undefined;
-    const front = this.#sent[this.#head] as { flight: Flight; at: Ms };
+    const front = this.#sent[this.#head] as Sent;
     this.#shift();
     this.#late++;
-    this.link.handleSilence(now, front.at);
+    this.link.handleSilence(now, front.leavesAt, this.#late);
     return front.flight;
   }
 

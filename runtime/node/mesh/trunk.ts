@@ -19,10 +19,14 @@ import { RateMeter } from "../rate-meter.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import type { Path } from "./route-paths.ts";
 import { NOTHING, type PathSet } from "./router.ts";
-import { bestLeg, type Flight, Leg } from "./trunk-leg.ts";
+import { bestLeg, type Flight, Leg, repairLeg } from "./trunk-leg.ts";
 
-/** A frame is to be at the other edge within this: what a further round would bring later goes out twice. */
+/**
+ * A frame is to be at the other edge within this. A repair that may miss it, should it be lost as well, goes out twice
+ * where more than 1 frame in 100 would be hit: at 4 fragments a frame, from this loss on.
+ */
 const GOAL_MS = 100;
+const LOSSY = 0.05;
 /** Play-out offset assumed until the other edge has told its own: repairs end there. */
 const PLAYOUT_MS = 800;
 /** A group to start with may take this long. */
@@ -130,7 +134,7 @@ export class Trunk implements HeapMember {
       if (!this.isRelay) this.#burst(now, source);
     }
     for (const flight of this.#flights.values()) {
-      if (flight.leg === undefined) this.#best(undefined, true)?.send(now, flight);
+      if (flight.leg === undefined) bestLeg(this.#legs, undefined, true)?.send(now, flight);
     }
     this.#host.touch(this);
   }
@@ -234,7 +238,7 @@ export class Trunk implements HeapMember {
     this.#flights.set(number, flight);
     if (this.#flights.size > FLIGHTS_MAX) this.#giveUpOldest();
     this.fragmentsOut++;
-    const leg = this.#best(undefined, true);
+    const leg = bestLeg(this.#legs, undefined, true);
     if (leg !== undefined) leg.send(now, flight);
     this.#host.touch(this);
   }
@@ -272,10 +276,6 @@ export class Trunk implements HeapMember {
     return true;
   }
 
-  #best(but: Leg | undefined, isFirst: boolean): Leg | undefined {
-    return bestLeg(this.#legs, but, isFirst);
-  }
-
   /* ---------------------------------------------------------------- what became of it */
 
   handleAcked(leg: Leg, number: number): void {
@@ -297,7 +297,7 @@ export class Trunk implements HeapMember {
   }
 
   #repair(now: Ms, flight: Flight, lostOn: Leg): void {
-    const leg = this.#best(lostOn, false);
+    const leg = repairLeg(this.#legs, lostOn, flight.bornAt + GOAL_MS - now);
     if (leg === undefined) return; /* sent as soon as there is a leg, or asked for */
     if (now + leg.expectedMs() > flight.deadline) {
       this.#flights.delete(flight.number);
@@ -306,8 +306,10 @@ export class Trunk implements HeapMember {
     this.repaired++;
     flight.rounds++;
     leg.send(now, flight);
-    const isLastRound = now + leg.expectedMs() + leg.link.lateMs > flight.bornAt + GOAL_MS;
-    const second = isLastRound ? this.#best(leg, false) : undefined;
+    const again = now + leg.expectedMs() + leg.link.lateMs;
+    const isLossy = leg.path.loss > LOSSY && again > flight.bornAt + GOAL_MS;
+    const isLastRound = isLossy || again > flight.deadline;
+    const second = isLastRound ? bestLeg(this.#legs, leg, false) : undefined;
     if (second === undefined || second === leg || second.isSuspect) return;
     this.doubled++;
     second.send(now, flight);

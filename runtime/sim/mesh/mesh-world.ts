@@ -8,7 +8,7 @@ import type { EdgeEvent, LocalPublisher } from "../../node/api.ts";
 import { Edge } from "../../node/edge/edge.ts";
 import type { EdgeFacts, EdgeLinks, LineFacts, MeshEvent } from "../../node/mesh/mesh-api.ts";
 import { createHotPath } from "../../wasm/create.ts";
-import { FOOTAGE_480P, Footage, makeTrace } from "../footage.ts";
+import { FOOTAGE_480P, Footage, makeTrace, type Trace } from "../footage.ts";
 import { HostRole } from "../network/host-role.ts";
 import { IDEAL, type LinkModel } from "../network/link.ts";
 import { World, type WorldNode } from "../world.ts";
@@ -33,6 +33,12 @@ export interface MeshWorldOptions {
   readonly link: (from: string, to: string) => LinkModel;
   readonly paths?: 0 | 1;
   readonly memoryMiB?: number;
+  /** What is published; 480p at 800 kbit/s when left out. */
+  readonly trace?: Trace;
+  /** Takes all events in place of `events` and `arrivals`, which many edges would fill. */
+  readonly onEvent?: (edgeId: string, event: MeshEvent, atMs: number) => void;
+  /** Media bytes of a frame that was published. */
+  readonly onFrame?: (bytes: number) => void;
 }
 
 /** A segment's way from the edge it began at to another. */
@@ -60,6 +66,7 @@ export class MeshWorld {
   readonly #names: string[] = [];
   readonly #reports = new Map<string, EdgeLinks>();
   readonly #born = new Map<string, { bornMs: number; edgeId: string }>();
+  #published = 0;
   readonly #seen = new Map<string, Set<string>>();
   /** Region of each line in the network: its number. */
   readonly #regions = new Map<string, number>();
@@ -156,8 +163,8 @@ export class MeshWorld {
   /** Footage of 480p, 800 kbit/s, played as live inside an edge from now on. */
   publish(edgeId: string, stream: string): void {
     const edge = this.edge(edgeId);
-    const seed = this.#options.seed * 31 + this.#born.size + stream.length;
-    const footage = new Footage(makeTrace(FOOTAGE_480P, 5, seed), seed);
+    const seed = this.#options.seed * 31 + this.#published++;
+    const footage = new Footage(this.#options.trace ?? makeTrace(FOOTAGE_480P, 5, seed), seed);
     const local = edge.command((node, now) => node.publishLocal(now, stream, "encoder"));
     if ("refused" in local) throw new Error(local.refused);
     this.#play(edge, local, footage, this.world.nowMs);
@@ -166,7 +173,9 @@ export class MeshWorld {
   #play(edge: WorldNode<Edge>, local: LocalPublisher, footage: Footage, fromMs: number): void {
     this.world.at(fromMs + footage.nextMs, () => {
       if (edge.node === undefined) return;
-      edge.command((_node, now) => local.push(now, footage.take()));
+      const frame = footage.take();
+      this.#options.onFrame?.(frame.body.length);
+      edge.command((_node, now) => local.push(now, frame));
       this.#play(edge, local, footage, fromMs);
     });
   }
@@ -181,7 +190,9 @@ export class MeshWorld {
 
   #handle(node: number, event: EdgeEvent, atMs: number): void {
     const edgeId = this.#names[node] as string;
-    if (event.type === "segment") this.#note(edgeId, event, atMs);
+    const { onEvent } = this.#options;
+    if (onEvent !== undefined) onEvent(edgeId, event as MeshEvent, atMs);
+    else if (event.type === "segment") this.#note(edgeId, event, atMs);
     else this.events.push({ edgeId, atMs, event });
     if (event.type === "linkReport") this.#reports.set(edgeId, { edgeId, links: event.links });
   }

@@ -10,7 +10,7 @@ import { NAT_KINDS } from "../network/nat.ts";
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 const natural = z.number().int().nonnegative();
-const name = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "lower-case words with hyphens");
+export const name = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, "lower-case words with hyphens");
 
 /** How a quantity is spread over those that have it. */
 export const distributionSchema = z
@@ -81,7 +81,7 @@ const viewerClassSchema = accessSchema.extend({
     .describe("slow: takes requests of other viewers and answers late or never"),
 });
 
-const traceSchema = z
+export const traceSchema = z
   .union([
     z.strictObject({
       framesPerSecond: positive.max(240).default(25),
@@ -211,7 +211,7 @@ const faultSchema = z.discriminatedUnion("kind", [
 const SWARM_NAMES = Object.keys(SWARM_PARAMS) as [string, ...string[]];
 
 /** Bounds on figures of the report, by their path in it: the run fails where one does not hold. */
-const gatesSchema = z
+export const gatesSchema = z
   .record(
     z.string().regex(/^[a-zA-Z0-9]+(?:\.[a-zA-Z0-9]+)*$/),
     z
