@@ -8,6 +8,10 @@ import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createScorer } from "../score/scorer.ts";
+import { edgeScenarioNames, edgeTrace, loadEdgeScenario } from "./mesh/edge-load.ts";
+import { runEdgeScenario } from "./mesh/edge-network.ts";
+import { type EdgeScenario, edgeScenarioJsonSchema } from "./mesh/edge-schema.ts";
+import { edgeSummaryText } from "./mesh/edge-summary.ts";
 import { chartPage } from "./report/chart-page.ts";
 import type { Report } from "./report/report.ts";
 import { summaryText } from "./report/summary.ts";
@@ -32,7 +36,8 @@ interface Flags {
   readonly hot: "wasm" | "twin";
   readonly memory?: number;
   readonly quiet?: boolean;
-  readonly schema?: boolean;
+  readonly schema?: string | true;
+  readonly direct?: boolean;
   readonly set: readonly Setting[];
   readonly sweep?: string | true;
   readonly table?: string;
@@ -55,8 +60,10 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   const { flags, args } = parseFlags();
-  if (flags.schema === true) {
-    process.stdout.write(scenarioJsonSchema());
+  if (flags.schema !== undefined) {
+    process.stdout.write(
+      flags.schema === "edges" ? edgeScenarioJsonSchema() : scenarioJsonSchema(),
+    );
     return 0;
   }
   if (flags.table !== undefined) return writeTable(flags.table, args);
@@ -65,7 +72,7 @@ async function main(): Promise<number> {
   if (flags.cost !== undefined) return await measureCost(flags.cost, flags);
   if (flags.scenario === undefined) {
     console.log(
-      `Scenarios:\n${scenarioNames()
+      `Scenarios:\n${[...scenarioNames(), ...edgeScenarioNames()]
         .map((name) => `  ${name}`)
         .join("\n")}`,
     );
@@ -73,7 +80,8 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   try {
-    return run(flags, flags.scenario);
+    const edges = loadEdgeScenario(flags.scenario);
+    return edges === undefined ? run(flags, flags.scenario) : runEdges(flags, edges);
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error;
     console.error(`sim: ${error.message}`);
@@ -104,6 +112,38 @@ function run(flags: Flags, nameOrFile: string): number {
   const wallSeconds = Math.round((performance.now() - started) / 10) / 100;
   if (flags.outcomes !== undefined) writeFileSync(flags.outcomes, `${outcomes.join("\n")}\n`);
   return finish({ ...report, wallSeconds }, flags);
+}
+
+/** A scenario of edges has a report of its own, without viewers. */
+function runEdges(flags: Flags, loaded: EdgeScenario): number {
+  const seconds = flags.seconds ?? loaded.seconds;
+  const warmupSeconds = Math.min(loaded.warmupSeconds, Math.floor(seconds / 4));
+  const paths = flags.direct === true ? 1 : loaded.paths;
+  const scenario: EdgeScenario = { ...loaded, seconds, warmupSeconds, paths };
+  const { seed, memory: memoryMiB = MEMORY_MIB_MAX } = flags;
+  console.error(`sim: ${JSON.stringify({ seed, memoryMiB, scenario })}`);
+  const started = performance.now();
+  const elapsed = (): number => (performance.now() - started) / 1000;
+  const report = runEdgeScenario({
+    scenario,
+    trace: edgeTrace(scenario, seed),
+    seed,
+    commit: commit(),
+    memoryMiB,
+    onProgress: (second, packets) => {
+      if (flags.quiet === true || second % 5 !== 0) return;
+      const text = `${(packets / 1e6).toFixed(2)} M packets  ${elapsed().toFixed(0)} s`;
+      process.stderr.write(`sim: ${second}/${seconds} s  ${text}\n`);
+    },
+  });
+  const whole = { ...report, wallSeconds: Math.round(elapsed() * 100) / 100 };
+  const text = `${JSON.stringify(whole, null, 2)}\n`;
+  if (flags.json === "-") process.stdout.write(text);
+  else {
+    if (flags.json !== undefined) writeFileSync(flags.json, text);
+    console.log(edgeSummaryText(whole));
+  }
+  return report.checks.every(({ ok }) => ok) ? 0 : EXIT_FAILED;
 }
 
 function finish(report: Report, flags: Flags): number {
@@ -176,7 +216,8 @@ function parseFlags(): { readonly flags: Flags; readonly args: readonly string[]
     .option("--hot <kind>", "hot path: wasm, or its plain twin", hotKind, "wasm")
     .option("--memory <MiB>", "memory of the hot path", positiveNumber)
     .option("--quiet", "no progress")
-    .option("--schema", "only print the JSON Schema of scenarios")
+    .option("--schema [kind]", "only print the JSON Schema of scenarios; edges: of those of edges")
+    .option("--direct", "scenarios of edges: one direct path each, to compare with")
     .option(
       "--set <path=number>",
       "another number in the scenario, e.g. swarm.subStreams=8",

@@ -67,7 +67,8 @@ export class MeshLink implements HeapMember {
   isActive = false;
   readonly #host: LinkHost;
   #connector: Connector | undefined;
-  #claimed: { cookie: Uint8Array; cid: { hi: number; lo: number } } | undefined;
+  /** Cookies we have proved the secret over: HELLOs said again bring several, and any may be answered. */
+  readonly #claimed: { cookie: Uint8Array; cid: { hi: number; lo: number } }[] = [];
   #retryAt: Ms;
   #retryMs = RETRY_MS_FIRST;
   #pingAt: Ms = NEVER;
@@ -145,7 +146,7 @@ export class MeshLink implements HeapMember {
       host: this.#host,
       ack: ACK_EDGE,
       params: (cookie, cid): ConnectParams => {
-        this.#claimed = { cookie, cid };
+        this.#claimed.push({ cookie, cid });
         const proof = meshProofOf("connect", secret, cookie, cid, claim);
         return { role: "edge", stream: "", agent, node, claim, proof };
       },
@@ -155,20 +156,13 @@ export class MeshLink implements HeapMember {
 
   #handleResult(now: Ms, result: ConnectResult, claim: MeshClaim): void {
     this.#connector = undefined;
-    const claimed = this.#claimed;
-    this.#claimed = undefined;
+    const claimed = this.#claimed.splice(0);
     if (result.type === "refused") return this.#retry(now, `refused: ${result.reason}`);
     const { session, accept } = result;
-    const isProven =
-      claimed !== undefined &&
-      checkMeshProof(
-        "accept",
-        this.#host.secret,
-        claimed.cookie,
-        claimed.cid,
-        claim,
-        accept.params.proof,
-      );
+    const { proof } = accept.params;
+    const isProven = claimed.some(({ cookie, cid }) => {
+      return checkMeshProof("accept", this.#host.secret, cookie, cid, claim, proof);
+    });
     if (!isProven) {
       session.close(now, CloseCode.wrongKey, "the cluster's secret was not proved");
       return this.#retry(now, "does not know the cluster's secret");

@@ -38,8 +38,6 @@ interface Sent {
 
 /** Fragments remembered as sent on one leg; older ones are settled, or past their time. */
 const SENT_MAX = 8192;
-/** Late ones in a row: the leg is avoided until something is acknowledged. */
-const LATE_MAX = 1;
 
 /** A relay that fails may have acknowledged for this long what it did not pass on. */
 const PASSED_MS = 300;
@@ -50,6 +48,17 @@ const SAME_COST = 1.5;
 /** Legs that are avoided while there are others: those that stand by, and those that have fallen silent. */
 const SPARE_MS = 1000;
 const SUSPECT_MS = 5000;
+const NEAR_SUSPECT_MS = 2500;
+
+/** It shares a line at one end with a leg that has fallen silent: often it is the line that has died. */
+function isNearSuspect(leg: Leg, legs: readonly Leg[]): boolean {
+  return legs.some((other) => {
+    if (other === leg || (!other.isSuspect && other.isUsable)) return false;
+    const { mine, edgeId, their } = other.link;
+    const isTheirs = edgeId === leg.link.edgeId && their.lineId === leg.link.their.lineId;
+    return mine.lineId === leg.link.mine.lineId || isTheirs;
+  });
+}
 
 /**
  * The leg by which a fragment would be there first: of the active ones while one is sound, else of all. `but`: where it
@@ -67,6 +76,7 @@ export function bestLeg(
     let expectedMs = leg.expectedMs();
     if (leg === but) expectedMs += OTHER_MS;
     if (leg.isSuspect) expectedMs += SUSPECT_MS;
+    else if (isNearSuspect(leg, legs)) expectedMs += NEAR_SUSPECT_MS;
     if (isFirst && !leg.isActive) expectedMs += SPARE_MS;
     if (expectedMs >= bestMs) continue;
     best = leg;
@@ -84,6 +94,7 @@ export function repairLeg(legs: readonly Leg[], lostOn: Leg, goalMs: number): Le
   let bestCost = Number.POSITIVE_INFINITY;
   for (const leg of legs) {
     if (!leg.isUsable || leg.isSuspect || leg.expectedMs() > goalMs) continue;
+    if (isNearSuspect(leg, legs)) continue;
     const cost = leg.path.cost * (leg === lostOn ? SAME_COST : 1);
     if (cost >= bestCost) continue;
     best = leg;
@@ -104,7 +115,9 @@ export class Leg {
   readonly #passed: Flight[] = [];
   #sent: Sent[] = [];
   #head = 0;
+  /** Late ones in a row, and when the last was found so. */
   #late = 0;
+  #lateAt = Number.NEGATIVE_INFINITY;
 
   constructor(path: Path, link: MeshLink, session: Session, index: number) {
     this.path = path;
@@ -117,9 +130,9 @@ export class Leg {
     return this.link.canCarry && this.link.session === this.session;
   }
 
-  /** Something was not acknowledged in time, and nothing has been since. */
+  /** Something was not acknowledged in time, and nothing at all has been heard since. */
   get isSuspect(): boolean {
-    return this.#late >= LATE_MAX;
+    return this.#lateAt > this.session.lastReceivedAt;
   }
 
   /** When a fragment handed over now would be there. */
@@ -179,6 +192,7 @@ export class Leg {
     const front = this.#sent[this.#head] as Sent;
     this.#shift();
     this.#late++;
+    this.#lateAt = now;
     this.link.handleSilence(now, front.leavesAt, this.#late);
     return front.flight;
   }

@@ -23,7 +23,7 @@ import { bestLeg, type Flight, Leg, repairLeg } from "./trunk-leg.ts";
 
 /**
  * A frame is to be at the other edge within this. A repair that may miss it, should it be lost as well, goes out twice
- * where more than 1 frame in 100 would be hit: at 4 fragments a frame, from this loss on.
+ * where more than 1 frame in 100 would be hit: at 4 fragments a frame, from this loss on. A second repair always does.
  */
 const GOAL_MS = 100;
 const LOSSY = 0.05;
@@ -308,7 +308,7 @@ export class Trunk implements HeapMember {
     leg.send(now, flight);
     const again = now + leg.expectedMs() + leg.link.lateMs;
     const isLossy = leg.path.loss > LOSSY && again > flight.bornAt + GOAL_MS;
-    const isLastRound = isLossy || again > flight.deadline;
+    const isLastRound = isLossy || flight.rounds > 1 || again > flight.deadline;
     const second = isLastRound ? bestLeg(this.#legs, leg, false) : undefined;
     if (second === undefined || second === leg || second.isSuspect) return;
     this.doubled++;

@@ -77,9 +77,9 @@ interface Volume {
   readonly wanted: number;
 }
 
-export class EdgeNetwork {
+class EdgeNetwork {
   readonly #options: EdgeRunOptions;
-  readonly mesh: MeshWorld;
+  readonly #mesh: MeshWorld;
   readonly #delays: EdgeDelays;
   readonly #edges: readonly MeshEdgeSpec[];
   readonly #dead = new Set<string>();
@@ -94,7 +94,7 @@ export class EdgeNetwork {
     const faultsMs = scenario.faults.map(({ atSecond }) => LEAD_MS + atSecond * SECOND_MS);
     const copies = (): number => this.#edges.length - this.#dead.size - 1;
     this.#delays = new EdgeDelays(warmMs, faultsMs, copies);
-    this.mesh = new MeshWorld({
+    this.#mesh = new MeshWorld({
       seed,
       edges: this.#edges,
       link: linksOf(scenario, this.#edges, new Prng(seed ^ 0x3c6ef372)),
@@ -106,9 +106,9 @@ export class EdgeNetwork {
         this.#directBytes += ipBytesOf(bytes);
       },
     });
-    this.mesh.world.at(LEAD_MS, () => this.#begin());
+    this.#mesh.world.at(LEAD_MS, () => this.#begin());
     for (const fault of scenario.faults) {
-      this.mesh.world.at(LEAD_MS + fault.atSecond * SECOND_MS, () => this.#breakDown(fault));
+      this.#mesh.world.at(LEAD_MS + fault.atSecond * SECOND_MS, () => this.#breakDown(fault));
     }
   }
 
@@ -117,9 +117,9 @@ export class EdgeNetwork {
     for (let i = 0; i < scenario.streams; i++) {
       const origin = this.#edges[(i * 7) % this.#edges.length] as MeshEdgeSpec;
       const stream = `live/${i}`;
-      this.mesh.publish(origin.edgeId, stream);
+      this.#mesh.publish(origin.edgeId, stream);
       for (const { edgeId } of this.#edges) {
-        if (edgeId !== origin.edgeId) this.mesh.want(edgeId, stream, origin.edgeId);
+        if (edgeId !== origin.edgeId) this.#mesh.want(edgeId, stream, origin.edgeId);
       }
     }
   }
@@ -129,13 +129,13 @@ export class EdgeNetwork {
     if (edge === undefined) return;
     if (fault.kind === "edgeDown") {
       this.#dead.add(edge.edgeId);
-      this.mesh.kill(edge.edgeId);
+      this.#mesh.kill(edge.edgeId);
       return;
     }
     const line = `${edge.edgeId}/${edge.lines[fault.line]?.lineId}`;
-    this.mesh.cut(line);
-    const { world } = this.mesh;
-    world.at(world.nowMs + fault.forSeconds * SECOND_MS, () => this.mesh.mend(line));
+    this.#mesh.cut(line);
+    const { world } = this.#mesh;
+    world.at(world.nowMs + fault.forSeconds * SECOND_MS, () => this.#mesh.mend(line));
   }
 
   #handle(edge: string, event: MeshEvent, atMs: number): void {
@@ -147,7 +147,7 @@ export class EdgeNetwork {
 
   run(): EdgeReport {
     const { scenario, onProgress } = this.#options;
-    const { world } = this.mesh;
+    const { world } = this.#mesh;
     world.run(LEAD_MS);
     const begin = this.#volume();
     let warm = begin;
@@ -163,7 +163,7 @@ export class EdgeNetwork {
     let [dear, all] = [0, 0];
     for (const { edgeId, lines } of this.#edges) {
       for (const [i, { lineId }] of lines.entries()) {
-        const host = this.mesh.edge(edgeId).hosts[i];
+        const host = this.#mesh.edge(edgeId).hosts[i];
         all += host?.bytesOut ?? 0;
         if (lineId === DEAR) dear += (host?.bytesOut ?? 0) + (host?.bytesIn ?? 0);
       }
@@ -172,7 +172,7 @@ export class EdgeNetwork {
   }
 
   #packets(): number {
-    return this.mesh.world.network.hosts.reduce((sum, { packetsIn }) => sum + packetsIn, 0);
+    return this.#mesh.world.network.hosts.reduce((sum, { packetsIn }) => sum + packetsIn, 0);
   }
 
   #report(begin: Volume, warm: Volume, end: Volume): EdgeReport {
