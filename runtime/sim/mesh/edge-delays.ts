@@ -1,4 +1,4 @@
-/** When each segment is whole at each edge: delays from edge to edge, those around faults apart, and what never came. */
+/** When each segment is whole at each edge: delays, those around faults apart, and what never came. */
 import { Histogram } from "../measure/histogram.ts";
 
 /** Segments born within this after a fault count as born around it. */

@@ -240,7 +240,7 @@ function edgesOf({ edges, isps, dear }: EdgeScenario): MeshEdgeSpec[] {
   });
 }
 
-/** Both ways of a pair of lines are as long; each loses for itself. Drawn once, in one order, so that it is the seed's. */
+/** Both ways of a pair of lines are as long; each loses for itself. Drawn once, in one order. */
 function linksOf(
   scenario: EdgeScenario,
   edges: readonly MeshEdgeSpec[],
