@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   fanout: async () => (await import("./fanout/bench.ts")).fanout,
   overload: async () => (await import("./overload/bench.ts")).overload,
   wan: async () => (await import("./wan/bench.ts")).wan,
+  edges: async () => (await import("./edges/bench.ts")).edges,
   join: async () => (await import("./join/bench.ts")).join,
   sim: async () => (await import("./sim.ts")).sim,
   "browserless-viewer": async () => (await import("./browserless-viewer.ts")).browserlessViewer,

@@ -1,0 +1,205 @@
+/**
+ * `edges`: four real edges with two or three lines each, a real Redis, a publisher and viewers, over emulated links. How
+ * long media takes from edge to edge, what of it goes by the dear lines, and what a viewer misses when the links between
+ * two ISPs, a relay, Redis or the publisher's own edge die.
+ */
+import type { Bench, BenchValues } from "../lib/bench.ts";
+import {
+  type Check,
+  commitName,
+  machineName,
+  quantile,
+  type Report,
+  type Result,
+  WorkHash,
+} from "../lib/report.ts";
+import { WanNetwork } from "../wan/emulator/network.ts";
+import { EDGES, type EdgeName, openLoopback, openNamespaces, type Places } from "./places.ts";
+import { Stage, type Viewer } from "./stage.ts";
+
+const WARM_UP_MS = 8000;
+/** After each fault, before the figures are read. */
+const FAULT_MS = 8000;
+/** Media around a fault counts to it from this long before to this long after. */
+const AROUND_MS = 1000;
+const RECEIVERS: readonly EdgeName[] = ["e2", "e3", "e4"];
+
+/** DESIGN §8; a viewer of a dead edge is back within 2 s. */
+const P99_MS_MAX = 100;
+const AROUND_MS_MAX = 300;
+const DEAR_MAX = 0.1;
+const BACK_MS_MAX = 2000;
+
+export const edges: Bench = {
+  name: "edges",
+  text: "four edges over several lines: delay, dear bytes, and what is missed when something dies",
+  options: {
+    seconds: { value: "60", text: "of the undisturbed part" },
+    paths: { value: "many", text: '"one": each stream by the direct line only, to compare' },
+  },
+  run: runEdges,
+};
+
+interface Missed {
+  readonly skipped: number;
+  readonly stalledMs: number;
+}
+
+async function runEdges(options: BenchValues): Promise<Report> {
+  const seconds = options.number("seconds", 5);
+  const paths = options.text("paths") ?? "many";
+  const missing = WanNetwork.missing();
+  const places =
+    missing === undefined ? await openNamespaces(await WanNetwork.open()) : openLoopback(missing);
+  const stage = new Stage(places);
+  try {
+    await stage.open();
+    return await play(stage, places, seconds, paths);
+  } finally {
+    await stage.close();
+  }
+}
+
+async function play(stage: Stage, places: Places, seconds: number, paths: string): Promise<Report> {
+  const lab = new Lab(stage, places, paths);
+  await lab.begin();
+  await lab.undisturbed(seconds);
+  if (places.missing === undefined) {
+    await lab.fault("peering", () => places.cut(true));
+    await places.cut(false);
+    await Bun.sleep(FAULT_MS / 2);
+  }
+  await lab.fault("redis", () => stage.kill("redis"));
+  await stage.redis();
+  await Bun.sleep(FAULT_MS / 2);
+  await lab.fault("relay", () => stage.kill("e2"));
+  await lab.fault("origin", () => stage.kill("e1"));
+  const skipped = places.missing === undefined ? [] : [`emulated links: need ${places.missing}`];
+  return {
+    name: "edges",
+    commit: commitName(),
+    machine: machineName(),
+    runs: 1,
+    results: lab.results,
+    ratios: [],
+    workHash: new WorkHash().add(seconds).text(),
+    checks: lab.checks,
+    skipped,
+  };
+}
+
+class Lab {
+  readonly results: Result[] = [];
+  readonly checks: Check[] = [];
+  readonly #stage: Stage;
+  readonly #places: Places;
+  readonly #paths: string;
+  readonly #viewers = new Map<EdgeName, Viewer>();
+
+  constructor(stage: Stage, places: Places, paths: string) {
+    this.#stage = stage;
+    this.#places = places;
+    this.#paths = paths;
+  }
+
+  async begin(): Promise<void> {
+    await this.#stage.redis();
+    for (const name of EDGES) await this.#stage.edge(name, this.#paths);
+    this.#stage.publisher();
+    for (const name of RECEIVERS) this.#viewers.set(name, this.#stage.viewer(`at ${name}`, name));
+    await Bun.sleep(WARM_UP_MS / 2);
+    for (const name of EDGES) this.#stage.tap(name);
+    await Bun.sleep(WARM_UP_MS);
+  }
+
+  async undisturbed(seconds: number): Promise<void> {
+    const fromMs = performance.now();
+    const before = this.#missed();
+    const dearBefore = await this.#places.dearBytes();
+    await Bun.sleep(seconds * 1000);
+    const dear = (await this.#places.dearBytes()) - dearBefore;
+    const delays = this.#delays(fromMs, performance.now() - AROUND_MS);
+    this.#say("undisturbed", "edge to edge, p50", "ms", quantile(delays, 0.5));
+    this.#say("undisturbed", "edge to edge, p99", "ms", quantile(delays, 0.99));
+    this.#say("undisturbed", "edge to edge, max", "ms", Math.max(...delays));
+    const p99 = quantile(delays, 0.99);
+    this.#check("edge to edge p99", p99 <= P99_MS_MAX, `${p99.toFixed(0)} ms of ${P99_MS_MAX}`);
+    this.#sayMissed("undisturbed", before);
+    if (Number.isNaN(dear)) return;
+    const direct = this.#mediaBytesPerSecond() * seconds * RECEIVERS.length;
+    this.#say("undisturbed", "dear lines / all direct over them", "", dear / direct);
+    const share = `${((100 * dear) / direct).toFixed(1)} %`;
+    this.#check(
+      "bytes on dear lines",
+      dear <= DEAR_MAX * direct,
+      `${share} of all direct over them`,
+    );
+  }
+
+  /** What viewers miss, and what media takes from edge to edge around it. */
+  async fault(name: string, begin: () => Promise<void>): Promise<void> {
+    const before = this.#missed();
+    const atMs = performance.now();
+    await begin();
+    await Bun.sleep(FAULT_MS);
+    const delays = this.#delays(atMs - AROUND_MS, atMs + AROUND_MS);
+    if (name === "peering" && delays.length > 0) {
+      const most = Math.max(...delays);
+      this.#say(name, "edge to edge in the 2 s around, max", "ms", most);
+      this.#check(
+        `${name}: delay`,
+        most <= AROUND_MS_MAX,
+        `${most.toFixed(0)} ms of ${AROUND_MS_MAX}`,
+      );
+    }
+    this.#sayMissed(name, before);
+  }
+
+  #sayMissed(name: string, before: ReadonlyMap<EdgeName, Missed>): void {
+    const after = this.#missed();
+    for (const [at, { skipped, stalledMs }] of after) {
+      const was = before.get(at) as Missed;
+      const [lost, stalled] = [skipped - was.skipped, stalledMs - was.stalledMs];
+      this.#say(name, `viewer at ${at}, frames missed`, "", lost);
+      this.#say(name, `viewer at ${at}, stalled`, "ms", stalled);
+      /* Only those whose own edge, or whose publisher's edge, has died may miss anything. */
+      const isOwn = (name === "relay" && at === "e2") || name === "origin";
+      const ok = isOwn ? stalled <= BACK_MS_MAX : lost === 0 && stalled === 0;
+      this.#check(`${name}: viewer at ${at}`, ok, `${lost} frames, ${stalled.toFixed(0)} ms`);
+    }
+  }
+
+  #missed(): Map<EdgeName, Missed> {
+    return new Map(
+      [...this.#viewers].map(([at, { figures }]) => {
+        return [at, { skipped: figures.framesSkipped, stalledMs: figures.stalledMs }];
+      }),
+    );
+  }
+
+  /** From the origin to every other edge, of all that left the origin in that time, ms. */
+  #delays(fromMs: number, toMs: number): number[] {
+    const origin = this.#stage.arrivals.get("e1") ?? new Map<number, number>();
+    const delays: number[] = [];
+    for (const [key, at] of origin) {
+      if (at < fromMs || at > toMs) continue;
+      for (const name of RECEIVERS) {
+        const there = this.#stage.arrivals.get(name)?.get(key);
+        if (there !== undefined) delays.push(there - at);
+      }
+    }
+    return delays;
+  }
+
+  #mediaBytesPerSecond(): number {
+    return this.#stage.mediaBytes / Math.max(1, this.#stage.mediaSeconds);
+  }
+
+  #say(part: string, metric: string, unit: string, value: number): void {
+    this.results.push({ subject: `paths ${this.#paths}`, case: part, metric, unit, value });
+  }
+
+  #check(name: string, ok: boolean, detail: string): void {
+    this.checks.push({ name, ok, detail });
+  }
+}
