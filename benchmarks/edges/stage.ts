@@ -152,7 +152,7 @@ port = ${PORT}
 host = "${host}"
 port = ${HTTP_PORT}
 [api]
-enabled = false
+host = "${host}"
 [rtmp]
 enabled = false
 [swarm]
