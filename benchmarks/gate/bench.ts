@@ -25,7 +25,7 @@ const TIMES_OF_C: Readonly<Record<string, number>> = {
 };
 const TOLERANCE = 1.6;
 /** Gbit/s per core / the bare calls', and how much of it must be left. */
-const FANOUT_TO_BARE = 0.45;
+const FANOUT_TO_BARE = 0.3;
 /** Late frames are counted: so many standard deviations beyond a target are chance. */
 const SIGMAS = 3;
 

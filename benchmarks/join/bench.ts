@@ -34,12 +34,14 @@ const IDLE_SECONDS = 3;
 const WARM_UP_JOINS = 30;
 const FIRST_FRAME_MS_MAX = 500;
 const FAILED_MAX = 0.001;
+/** Those who join must keep to their plan: what they wait for beyond that is their own process. */
+const BEHIND_MS_MAX = 100;
 
 export const join: Bench = {
   name: "join",
   text: "joins a second that one core of an edge takes; first-frame delay under that load",
   options: {
-    rates: { value: "25,100,200", text: "joins a second, a case each" },
+    rates: { value: "25,50,100", text: "joins a second, a case each" },
     seconds: { value: "10", text: "of each run" },
     runs: { value: "3", text: "runs of each" },
   },
@@ -79,7 +81,9 @@ export async function runJoin(options: BenchValues): Promise<Report> {
     ratios: [],
     workHash: hash.text(),
     checks: checksOf(results),
-    skipped: [],
+    skipped: results
+      .filter(({ metric, value }) => metric === "behind plan" && value > BEHIND_MS_MAX)
+      .map((each) => `${each.case}: the machine is too busy for that, they came late themselves`),
   };
 }
 
