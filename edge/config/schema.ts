@@ -31,7 +31,8 @@ const udp = z.strictObject({
   send_by: choice(
     ["auto", "segments", "many"],
     "auto",
-    '"segments" is sendmmsg with UDP_SEGMENT, gathered from where the media lies (Linux with glibc, no start without); "many" is what Bun offers everywhere; "auto" takes the first that works',
+    '"segments" is sendmmsg with UDP_SEGMENT, gathered from where the media lies (Linux with ' +
+      'glibc, no start without); "many" is what Bun offers everywhere; "auto" takes the first that works',
   ),
 });
 
