@@ -1,7 +1,7 @@
 /**
- * `edges`: four real edges with two or three lines each, a real Redis, a publisher and viewers, over emulated links. How
- * long media takes from edge to edge, what of it goes by the dear lines, and what a viewer misses when the links between
- * two ISPs, a relay, Redis or the publisher's own edge die.
+ * `edges`: four real edges with two or three lines each, a real Redis, a publisher and viewers, over emulated links.
+ * How long media takes from edge to edge, what of it goes by the dear lines, and what a viewer misses when the links
+ * between two ISPs, a relay, Redis or the publisher's own edge die.
  */
 import type { Bench, BenchValues } from "../lib/bench.ts";
 import {
