@@ -8,20 +8,23 @@ import type { Member, Slot } from "./member.ts";
 /** Mean wait of a join that was refused for want of egress, and smoothing of how many wait, a recruiting. */
 const WAIT_MS = 2000;
 const WAITING_GAIN = 0.3;
-/** The bitrate is measured once the stream has run for so long; smoothing of it, a recruiting. */
+/** The bitrate is measured once the stream has run for so long. */
 const BITRATE_AFTER_MS = 2000;
-const BITRATE_GAIN = 0.02;
+/**
+ * Smoothing of the bitrate that is planned with, a recruiting: a plan must outlive a quiet scene, and a busy one must not
+ * find the uplinks full.
+ */
+const BITRATE_RISE = 0.15;
+const BITRATE_FALL = 0.01;
 
 export class Demand {
   readonly #room: SwarmRoom;
-  #bitrateMeanBps: number;
   #ticks = 0;
   #turnedAway = 0;
   #waiting = 0;
 
   constructor(room: SwarmRoom) {
     this.#room = room;
-    this.#bitrateMeanBps = room.params.bitrateGuessBps;
   }
 
   /** Once a recruiting. */
@@ -29,12 +32,10 @@ export class Demand {
     const tries = (this.#turnedAway * WAIT_MS) / this.#room.params.recruitMs;
     this.#turnedAway = 0;
     this.#waiting += (tries - this.#waiting) * WAITING_GAIN;
-    const { bitrateBps } = this.#room.outlet;
     this.#ticks++;
-    const gain = Math.max(BITRATE_GAIN, 1 / this.#ticks);
-    const isMeasured = this.#ticks * this.#room.params.recruitMs > BITRATE_AFTER_MS;
-    if (isMeasured) this.#bitrateMeanBps += (bitrateBps - this.#bitrateMeanBps) * gain;
-    this.#room.bitrateBps = Math.max(bitrateBps, this.#bitrateMeanBps);
+    if (this.#ticks * this.#room.params.recruitMs < BITRATE_AFTER_MS) return;
+    const error = this.#room.outlet.bitrateBps - this.#room.bitrateBps;
+    this.#room.bitrateBps += error * (error > 0 ? BITRATE_RISE : BITRATE_FALL);
   }
 
   /** A join was refused for want of egress: slots are wanted for those who wait. Each tries every two seconds or so. */
@@ -78,17 +79,12 @@ export class Demand {
   get pushBps(): number {
     let pushes = this.#room.slotCount;
     for (const direct of this.#room.direct) pushes += direct.size;
-    return pushes * this.plannedChildBps;
+    return pushes * this.#room.childBps;
   }
 
   /** bit/s that one more viewer would take off the edge: its sub-streams without room in a slot. */
   get joinBps(): number {
     const isRoom = (slots: Slot[]) => slots.some(({ limit, children }) => limit > children.size);
-    return this.#room.slots.filter((slots) => !isRoom(slots)).length * this.plannedChildBps;
-  }
-
-  /** Bit/s of one child of one sub-stream over the last half minute: a plan outlives a quiet scene. */
-  get plannedChildBps(): number {
-    return this.#room.childBps(this.#bitrateMeanBps);
+    return this.#room.slots.filter((slots) => !isRoom(slots)).length * this.#room.childBps;
   }
 }

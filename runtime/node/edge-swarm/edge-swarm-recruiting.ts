@@ -43,7 +43,7 @@ export class Recruiting {
   /** `pushBpsMax`: what the edge may spend on pushes. */
   tick(now: Ms, pushBpsMax: number): void {
     const room = this.#room;
-    if (room.childBps() < 1) return;
+    if (room.childBps < 1) return;
     const { childrenFirst, childrenMax } = room.params;
     room.isScarce = now < this.#scarceUntil;
     const isMet = LEAST_SHARES.some((share) => this.#recruit(now, pushBpsMax, childrenMax * share));
@@ -58,7 +58,7 @@ export class Recruiting {
 
   /** Slots that the edge can still afford to feed. */
   #affordable(pushBpsMax: number): number {
-    return (pushBpsMax - this.#demand.pushBps) / this.#demand.plannedChildBps;
+    return (pushBpsMax - this.#demand.pushBps) / this.#room.childBps;
   }
 
   /** Opens slots of `least` children or more; true when the demand is met. */

@@ -23,8 +23,8 @@ export class SwarmRoom {
   /** Members that the edge pushes a sub-stream to for want of a slot. */
   readonly direct: Set<Member>[];
 
-  /** What the stream is taken to need: the mean of the last half minute, more in a busy scene, bit/s. */
-  bitrateBps = 0;
+  /** What the stream is taken to need in its busier scenes, bit/s. */
+  bitrateBps: number;
   /** Uplinks must be filled beyond their calm share. */
   isScarce = false;
 
@@ -32,6 +32,7 @@ export class SwarmRoom {
     this.outlet = outlet;
     this.random = random;
     this.params = params;
+    this.bitrateBps = params.bitrateGuessBps;
     this.slots = Array.from({ length: params.subStreams }, () => []);
     this.direct = Array.from({ length: params.subStreams }, () => new Set());
   }
@@ -60,16 +61,16 @@ export class SwarmRoom {
   affordable(member: Member): number {
     const { pushShare, pushShareCalm } = this.params;
     const share = this.isScarce ? pushShare : pushShareCalm;
-    return member.childrenAffordable(this.params, this.childBps(), share);
+    return member.childrenAffordable(this.params, this.childBps, share);
   }
 
   /** Children beyond which its uplink is full; its slots must give them up. */
   bearable(member: Member): number {
-    return member.childrenAffordable(this.params, this.childBps());
+    return member.childrenAffordable(this.params, this.childBps);
   }
 
-  /** Bit/s of one child of one sub-stream, at the bitrate that is planned with or another. */
-  childBps(bitrateBps = this.bitrateBps): number {
-    return (bitrateBps * OVERHEAD) / this.params.subStreams;
+  /** Bit/s of one child of one sub-stream. */
+  get childBps(): number {
+    return (this.bitrateBps * OVERHEAD) / this.params.subStreams;
   }
 }

@@ -135,7 +135,7 @@ export class EdgeSwarm {
     member.report = report;
     if (report.congested) {
       member.provenBps = Math.min(member.provenBps, report.pushBps);
-      member.ceilingBps = Math.max(this.#room.childBps(), 0.8 * report.pushBps);
+      member.ceilingBps = Math.max(this.#room.childBps, 0.8 * report.pushBps);
     } else {
       member.provenBps = Math.max(member.provenBps, report.pushBps);
       member.ceilingBps *= CEILING_GROWTH;
