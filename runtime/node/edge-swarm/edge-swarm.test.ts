@@ -161,6 +161,51 @@ describe("the edge's swarm", () => {
     expect(feeder(guest)).toBeUndefined();
   });
 
+  test("believes a train of packets: no ramp for who has shown a fast uplink", () => {
+    const [holder] = join(0, 8) as [Viewer];
+    Object.assign(holder.session, { train: { rateBps: 10_000_000 } });
+    report(1000, holder, { limitBps: 0 });
+    const children = () => viewers.filter((each) => feeder(each) === holder.session).length;
+    swarm.tick(ms(2000));
+    expect(children()).toBe(7);
+  });
+
+  /** `count` slots of sub-stream 0 and of 1, one after the other. */
+  function holdersFor(count: number, eachMs: number): Viewer[] {
+    const holders = viewers.slice(0, count);
+    for (const [i, holder] of holders.entries()) {
+      report(1000 + i * eachMs, holder, { limitBps: 250_000 });
+      swarm.tick(ms(1500 + i * eachMs));
+    }
+    return holders;
+  }
+
+  test("merges a slot into the others once these have room for all its children", () => {
+    join(0, 9);
+    const small = holdersFor(3, 1000);
+    expect(swarm.slotCount).toBeGreaterThan(2);
+    const large = viewers[3] as Viewer;
+    for (let at = 5000; at < 30_000; at += 500) {
+      report(at, large);
+      for (const each of small) report(at, each, { limitBps: 250_000 });
+      swarm.tick(ms(at));
+    }
+    expect(swarm.slotCount).toBe(2);
+    expect(superNodes()).toEqual([large.session]);
+  });
+
+  test("asks somebody else when several members reach none of those who carry", () => {
+    const { holder, guests } = oneHolder();
+    const [other, ...cut] = guests as [Viewer, ...Viewer[]];
+    for (const { session } of cut) swarm.handleOrphan(ms(8000), session, ALL, holder.node);
+    for (let at = 8000; at < 30_000; at += 500) {
+      report(at, holder);
+      report(at, other);
+      swarm.tick(ms(at));
+    }
+    for (const guest of cut) expect(feeder(guest)).toBe(other.session);
+  });
+
   test("relieves a slot that stays idle, not before it had its time", () => {
     const { holder, guests } = oneHolder();
     for (const { session } of guests) swarm.leave(ms(8000), session);
