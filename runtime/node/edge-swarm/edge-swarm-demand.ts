@@ -11,8 +11,8 @@ const WAITING_GAIN = 0.3;
 /** The bitrate is measured once the stream has run for so long. */
 const BITRATE_AFTER_MS = 2000;
 /**
- * Smoothing of the bitrate that is planned with, a recruiting: a plan must outlive a quiet scene, and a busy one must not
- * find the uplinks full.
+ * Smoothing of the bitrate that is planned with, a recruiting: a plan must outlive a quiet scene, and a busy one must
+ * not find the uplinks full.
  */
 const BITRATE_RISE = 0.15;
 const BITRATE_FALL = 0.01;

@@ -183,14 +183,15 @@ describe("the edge's swarm", () => {
   test("merges a slot into the others once these have room for all its children", () => {
     join(0, 9);
     const small = holdersFor(3, 1000);
-    const before = swarm.slotCount;
+    let most = 0;
     const large = viewers[3] as Viewer;
     for (let at = 5000; at < 30_000; at += 500) {
       report(at, large);
       for (const each of small) report(at, each, { limitBps: 250_000 });
       swarm.tick(ms(at));
+      most = Math.max(most, swarm.slotCount);
     }
-    expect(swarm.slotCount).toBeLessThan(before);
+    expect(swarm.slotCount).toBeLessThan(most);
     expect(superNodes()).toContain(large.session);
     for (const { session } of viewers) {
       const isCarrier = superNodes().includes(session);
