@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { ProtocolViolation } from "../base/errors.ts";
 import { checkCookie, makeCookie, proofOf } from "./cookie.ts";
+import { meshProofOf } from "./mesh-proof.ts";
 import { PacketType } from "./packet.ts";
 import { makeTicket } from "./swarm.ts";
 import { vectorCodecs } from "./testing/vector-codecs.ts";
@@ -76,6 +77,14 @@ describe("vectors/proofs.json", () => {
   test("proofs of keys", () => {
     for (const { key, cookie, cid, stream, proof } of proofs.proofs) {
       expect(hex(proofOf(key, bytes(cookie), cid, stream))).toBe(proof);
+    }
+  });
+
+  test("proofs of the cluster's secret", () => {
+    for (const { side, secret, cookie, cid, claim, proof } of proofs.mesh) {
+      const at = { ...claim.at, family: claim.at.family as 4 | 6 };
+      const made = meshProofOf(side as "connect", secret, bytes(cookie), cid, { ...claim, at });
+      expect(hex(made)).toBe(proof);
     }
   });
 

@@ -25,7 +25,7 @@ const BAD_LOSS = 0.2;
 const BARRED_MS = 5000;
 /** Assumed of a stream that has sent nothing yet, kbit/s. */
 const KBPS_FIRST = 1000;
-/** Streams × edges that are sent to. */
+/** Edges that one stream is sent to. */
 export const TRUNKS_MAX = 4096;
 
 export interface TrunksHost {
