@@ -13,14 +13,14 @@
  *   | sent at (f64) | key  | stream | size | kind | attempt | state |
  *   +---------------+------+--------+------+------+---------+-------+-----------+
  *
- * The ring exists from the first packet on, starts with 8 entries, doubles when full, and falls back to a quarter each
+ * The ring exists from the first packet on, starts with 2 entries, doubles when full, and falls back to a quarter each
  * time the window runs empty.
  */
 import { MAX_IN_FLIGHT, STATUS_FULL, STATUS_WINDOW } from "./abi";
 import { Heap } from "./heap";
 import { Session, Sessions } from "./session";
 
-const CAPACITY_MIN: u32 = 8;
+const CAPACITY_MIN: u32 = 2;
 const SENT_MAX: u32 = 0x80000000;
 
 export const STATE_IN_FLIGHT: u8 = 1;

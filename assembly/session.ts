@@ -1,6 +1,6 @@
 /**
  * What is kept per session and direction. An idle session costs this struct (312 B) and, once it has sent something,
- * the smallest window ring (192 B).
+ * the smallest window ring (48 B).
  *
  *   0     tag, ring address, ring capacity, next packet number
  *   16    base, oldest unsettled, largest acknowledged, packets sent

@@ -22,12 +22,15 @@ interface Chunk {
   sends: number;
 }
 
+/** Instead of an empty list: most sessions have nothing to say at most times. Never written to. */
+const NOTHING: Chunk[] = [];
+
 /** A chunk unheard of is sent again after this, doubling: acknowledgements may be missing for want of anything else. */
 const RESEND_MS_MAX = 2000;
 
 export class ControlStream {
   /** Waiting to be sent, or to be sent again: lowest offset first. */
-  readonly #unsent: Chunk[] = [];
+  #unsent: Chunk[] = NOTHING;
   /** Made while anything is; so is what lies ahead of a hole: most sessions say little, and seldom. */
   #inFlight: Map<number, Chunk> | undefined;
   /** Everything before it has arrived. */
@@ -54,6 +57,7 @@ export class ControlStream {
   /** Appends bytes. False, and nothing taken, when CONTROL_SEND_BYTES_MAX would be passed. */
   write(bytes: Uint8Array): boolean {
     if (this.#pendingBytes + bytes.length > CONTROL_SEND_BYTES_MAX) return false;
+    if (this.#unsent === NOTHING) this.#unsent = [];
     for (let at = 0; at < bytes.length; at += CONTROL_CHUNK_BYTES) {
       const piece = bytes.slice(at, at + CONTROL_CHUNK_BYTES);
       this.#unsent.push({ offset: this.#sendOffset, bytes: piece, sentAt: NEVER, sends: 0 });
@@ -67,6 +71,7 @@ export class ControlStream {
   nextChunk(now: Ms): Readonly<Chunk> | undefined {
     if (!this.hasUnsent) return undefined;
     const chunk = this.#unsent.shift() as Chunk;
+    if (this.#unsent.length === 0) this.#unsent = NOTHING;
     chunk.sentAt = now;
     chunk.sends++;
     this.#inFlight ??= new Map();
@@ -101,6 +106,7 @@ export class ControlStream {
     const chunk = this.#inFlight?.get(offset);
     if (chunk === undefined) return;
     this.#settle(offset);
+    if (this.#unsent === NOTHING) this.#unsent = [];
     const at = this.#unsent.findIndex((other) => serialDiff(other.offset, offset) > 0);
     this.#unsent.splice(at < 0 ? this.#unsent.length : at, 0, chunk);
   }

@@ -9,17 +9,16 @@ import { ControlStream } from "./control-stream.ts";
 /** A control chunk unacknowledged for this and two round trips is sent again. */
 const TIMEOUT_MS = 30;
 
-/** Puts a piece of the stream into a packet; false when it could not leave now. */
-export type SendPiece = (now: Ms, offset: number, bytes: Uint8Array) => boolean;
+/** The session, as its control stream needs it. */
+export interface PieceSender {
+  /** Puts a piece of the stream into a packet; false when it could not leave now. */
+  sendPiece(now: Ms, offset: number, bytes: Uint8Array): boolean;
+}
 
 export class SessionControl {
   readonly #stream = new ControlStream();
-  readonly #send: SendPiece;
+  /** While a message is here in part. */
   #reader: ControlReader | undefined;
-
-  constructor(send: SendPiece) {
-    this.#send = send;
-  }
 
   /** Whether something waits to be sent and may be. */
   get hasUnsent(): boolean {
@@ -36,11 +35,11 @@ export class SessionControl {
     return this.#stream.write(encodeControl(message));
   }
 
-  flush(now: Ms): void {
+  flush(now: Ms, sender: PieceSender): void {
     for (;;) {
       const chunk = this.#stream.nextChunk(now);
       if (chunk === undefined) return;
-      if (this.#send(now, chunk.offset, chunk.bytes)) continue;
+      if (sender.sendPiece(now, chunk.offset, chunk.bytes)) continue;
       return this.#stream.handleUnsent(chunk.offset);
     }
   }
@@ -53,9 +52,9 @@ export class SessionControl {
     return this.#stream.resendAt(TIMEOUT_MS + 2 * srttMs);
   }
 
-  handleTimeout(now: Ms, srttMs: number): void {
+  handleTimeout(now: Ms, srttMs: number, sender: PieceSender): void {
     this.#stream.handleTimeout(now, TIMEOUT_MS + 2 * srttMs);
-    this.flush(now);
+    this.flush(now, sender);
   }
 
   handleSettled(offset: number, isAcked: boolean): void {
@@ -65,10 +64,10 @@ export class SessionControl {
 
   /** @throws ProtocolViolation for what no encoder writes, and for what a receiver need not keep. */
   receive(offset: number, bytes: Uint8Array, take: (message: ControlMessage) => void): void {
-    this.#reader ??= new ControlReader();
-    const reader = this.#reader;
+    const reader = this.#reader ?? new ControlReader();
     this.#stream.receive(offset, bytes, (piece) => {
       for (const message of reader.push(piece)) take(message);
     });
+    this.#reader = reader.unreadBytes === 0 ? undefined : reader;
   }
 }

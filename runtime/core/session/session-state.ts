@@ -44,14 +44,18 @@ export class SessionState extends AckTiming implements HeapMember {
   hasRttSample = false;
   /** Round trip of a PING answered after the last of those, ms; Infinity = none was. */
   pongRttMs = Number.POSITIVE_INFINITY;
-  readonly clock = new ClockEstimate();
+  /** Least round trip of a PING, ms; Infinity before the first answer. */
+  leastPongMs = Number.POSITIVE_INFINITY;
   readonly sinks = new StreamTable<StreamSink>();
   readonly sources = new StreamTable<StreamSource>();
   /** Made with the first message that comes or goes. */
   control: SessionControl | undefined;
+  /** What the host keeps of the other side: so it need not look that up by session. */
+  attached: object | undefined;
   /** What the other side calls itself. */
   agent = "";
   #streamIndex = 0;
+  #clock: ClockEstimate | undefined;
 
   constructor(
     handle: number,
@@ -70,6 +74,12 @@ export class SessionState extends AckTiming implements HeapMember {
     this.remoteLo = ids.remoteLo;
     this.address = address;
     this.since = now;
+  }
+
+  /** What the other side's clock shows. Among peers nobody asks, so it is not kept. */
+  get clock(): ClockEstimate {
+    this.#clock ??= new ClockEstimate();
+    return this.#clock;
   }
 
   /** The next free index for a stream we send on this session, 1..65535. */

@@ -135,9 +135,7 @@ export class Session extends SessionState {
   }
 
   #controlStream(): SessionControl {
-    this.control ??= new SessionControl((now, offset, bytes) =>
-      this.#sendControlPacket(now, PacketKind.control, offset, bytes),
-    );
+    this.control ??= new SessionControl();
     return this.control;
   }
 
@@ -216,7 +214,7 @@ export class Session extends SessionState {
     if (now >= this.feedbackDueAt) this.#flushFeedback(now);
     const { keepaliveMs } = this.ackProfile;
     if (now >= this.#pingAt || now >= this.#lastSentAt + keepaliveMs) this.ping(now);
-    if (this.#isControlBusy) this.control?.handleTimeout(now, this.srttMs());
+    if (this.#isControlBusy) this.control?.handleTimeout(now, this.srttMs(), this);
   }
 
   #checkLoss(now: Ms): void {
@@ -258,11 +256,11 @@ export class Session extends SessionState {
 
   /** `received` and `sent`: by the other side's clock, of the PING of `sentAt` and its PONG. */
   handlePong(now: Ms, sentAt: Ms, received: number, sent: number): void {
-    this.clock.addSample(sentAt, received, sent, now);
     this.pongRttMs = now - sentAt;
+    this.leastPongMs = Math.min(this.leastPongMs, this.pongRttMs);
+    if (!this.isReceiverRepaired) return void this.clock.addSample(sentAt, received, sent, now);
     /* Among peers, who need the round-trip time only, one answer is enough for a while. */
-    const { pingMs } = this.ackProfile;
-    if (this.isReceiverRepaired) this.#pingAt = ms(Math.max(this.#pingAt, sentAt + pingMs));
+    this.#pingAt = ms(Math.max(this.#pingAt, sentAt + this.ackProfile.pingMs));
   }
 
   handleControlBytes(now: Ms, offset: number, bytes: Uint8Array): void {
@@ -313,8 +311,13 @@ export class Session extends SessionState {
 
   #flushControl(now: Ms): void {
     const control = this.control as SessionControl;
-    control.flush(now);
+    control.flush(now, this);
     this.#isControlBusy = !control.isSettled;
+  }
+
+  /** For the control stream. */
+  sendPiece(now: Ms, offset: number, bytes: Uint8Array): boolean {
+    return this.#sendControlPacket(now, PacketKind.control, offset, bytes);
   }
 
   /** `key` is the offset of the piece in the control stream. */
@@ -375,7 +378,7 @@ export class Session extends SessionState {
    * RTT would never hear that it is over.
    */
   srttMs(): number {
-    if (!this.hasRttSample && this.clock.ready) return this.clock.leastRttMs;
+    if (!this.hasRttSample && Number.isFinite(this.leastPongMs)) return this.leastPongMs;
     return Math.min(this.#hot.srttMs(this.handle), this.pongRttMs);
   }
   rttVarMs(): number {

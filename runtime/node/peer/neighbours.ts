@@ -70,7 +70,8 @@ export class Neighbour {
   handleMap(now: Ms, map: MapPacket): void {
     this.mapBase = map.base;
     this.mapRun = map.run;
-    this.mapBits = map.bits.slice();
+    if (this.mapBits.length === map.bits.length) this.mapBits.set(map.bits);
+    else this.mapBits = map.bits.slice();
     this.spareBps = map.spareBps;
     this.mapAt = now;
   }
@@ -106,7 +107,6 @@ export class Neighbours {
   readonly #random: Random;
   readonly #scorer: Scorer;
   readonly #byKey = new Map<string, Neighbour>();
-  readonly #bySession = new Map<Session, Neighbour>();
   readonly list: Neighbour[] = [];
   readonly candidates = new Map<string, PeerRef>();
   readonly #features: Mutable<NeighbourFeatures> = {
@@ -146,7 +146,8 @@ export class Neighbours {
   }
 
   of(session: Session): Neighbour | undefined {
-    return this.#bySession.get(session);
+    const { attached } = session;
+    return attached instanceof Neighbour ? attached : undefined;
   }
 
   withNode(key: string): Neighbour | undefined {
@@ -161,18 +162,18 @@ export class Neighbours {
     if (neighbour.isMeshed) this.#meshed++;
     else if (role === "parent") this.#parents++;
     this.#byKey.set(neighbour.key, neighbour);
-    this.#bySession.set(session, neighbour);
+    session.attached = neighbour;
     this.list.push(neighbour);
     this.candidates.delete(neighbour.key);
     return neighbour;
   }
 
   remove(session: Session): Neighbour | undefined {
-    const neighbour = this.#bySession.get(session);
+    const neighbour = this.of(session);
     if (neighbour === undefined) return undefined;
     if (neighbour.isMeshed) this.#meshed--;
     else if (neighbour.role === "parent") this.#parents--;
-    this.#bySession.delete(session);
+    session.attached = undefined;
     this.#byKey.delete(neighbour.key);
     const at = this.list.indexOf(neighbour);
     const last = this.list.pop() as Neighbour;
