@@ -108,7 +108,7 @@ export const CELLS: readonly Cell[] = [
     fps: 250,
     frameBytes: 100_000,
     isWire: true,
-    deadlinesMs: [300],
+    deadlinesMs: [120],
     isRequired: false,
   },
 ];

@@ -36,6 +36,11 @@ static SRTSOCKET open_socket(int latency_ms) {
   SRTSOCKET sock = srt_create_socket();
   if (sock == SRT_INVALID_SOCK) fail("socket");
   srt_setsockflag(sock, SRTO_LATENCY, &latency_ms, sizeof latency_ms);
+  /* Its usual 8,192 packets are 375 ms at 200 Mbit/s, too little on a busy machine. */
+  int packets = 4 * 8192, bytes = packets * 1456;
+  srt_setsockflag(sock, SRTO_FC, &packets, sizeof packets);
+  srt_setsockflag(sock, SRTO_RCVBUF, &bytes, sizeof bytes);
+  srt_setsockflag(sock, SRTO_SNDBUF, &bytes, sizeof bytes);
   return sock;
 }
 
