@@ -146,10 +146,9 @@ async function runAll(lanes: readonly Lane[], orders: readonly RunOrder[], book:
   await Promise.all(
     lanes.map(async (lane) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const figures = await runOnce(lane, next.order);
-        const isSpoilt = figures.lateMsMax > LATE_MS_MAX;
-        book.file(next.order, figures, isSpoilt);
-        if (isSpoilt && ++next.attempts < ATTEMPTS_MAX) queue.push(next);
+        const figures = await runOnce(lane, next.order).catch((error: Error) => error);
+        if (book.file(next.order, figures)) continue;
+        if (++next.attempts < ATTEMPTS_MAX) queue.push(next);
       }
     }),
   );
@@ -161,14 +160,23 @@ class RunBook {
   readonly #total: number;
   #done = 0;
   #thrown = 0;
+  readonly #failed: string[] = [];
   lateMsMax = 0;
 
   constructor(total: number) {
     this.#total = total;
   }
 
-  file(order: RunOrder, figures: RunFigures, isSpoilt: boolean): void {
+  /** False when it does not count: the emulator was late, or a program failed. */
+  file(order: RunOrder, figures: RunFigures | Error): boolean {
     const { cell, subject, deadlineMs, seed } = order;
+    const name = `${caseName(cell, deadlineMs)}, ${subject}, seed ${seed}`;
+    if (figures instanceof Error) {
+      this.#failed.push(`${name}: ${figures.message.split("\n")[0]}`);
+      process.stderr.write(`[${this.#done}/${this.#total}] ${name}: ${figures.message}\n`);
+      return false;
+    }
+    const isSpoilt = figures.lateMsMax > LATE_MS_MAX;
     if (isSpoilt) this.#thrown++;
     else {
       const key = this.#key(cell, subject, deadlineMs);
@@ -179,9 +187,10 @@ class RunBook {
     const never = figures.delaysMs.filter((delay) => delay === Number.POSITIVE_INFINITY).length;
     const verdict = isSpoilt ? "thrown away" : `${never} of ${figures.delaysMs.length} never came`;
     process.stderr.write(
-      `[${this.#done}/${this.#total}] ${caseName(cell, deadlineMs)}, ${subject}, seed ${seed}: ` +
-        `${verdict}; emulator late by ${figures.lateMsMax.toFixed(1)} ms at worst\n`,
+      `[${this.#done}/${this.#total}] ${name}: ${verdict}; ` +
+        `emulator late by ${figures.lateMsMax.toFixed(1)} ms at worst\n`,
     );
+    return !isSpoilt;
   }
 
   /** What is told no deadline has one run for all of them. */
@@ -199,7 +208,8 @@ class RunBook {
   }
 
   thrownAway(): string[] {
-    return this.#thrown === 0 ? [] : [`${this.#thrown} runs in which the emulator was late`];
+    const late = this.#thrown === 0 ? [] : [`${this.#thrown} runs in which the emulator was late`];
+    return [...late, ...this.#failed.map((text) => `a run that failed: ${text}`)];
   }
 
   #key(cell: Cell, subject: Subject, deadlineMs: number): string {
