@@ -30,7 +30,7 @@ export const fanout: Bench = {
   name: "fanout",
   text: "Gbit/s and packets/s per core of an edge's fan-out, against the bare system calls",
   options: {
-    receivers: { value: "512", text: "sessions" },
+    receivers: { value: "2048", text: "sessions" },
     fps: { value: "30", text: "frames a second to each" },
     bytes: { value: "4096", text: "bytes a frame" },
     seconds: { value: "4", text: "measured seconds of each run, after 1.5 s of warm-up" },
@@ -123,13 +123,14 @@ function samplesOf(subject: string, of: string, receivers: number, figures: FanF
     unit,
     value,
   });
-  const { cpuSeconds, seconds, datagrams, mediaBytes, resent, residentBytes } = figures;
+  const { cpuSeconds, seconds, datagrams, mediaBytes, resent, received, residentBytes } = figures;
   return [
     sample("rate", "Gbit/s/core", (mediaBytes * 8) / 1e9 / cpuSeconds),
     sample("packets", "kpacket/s/core", datagrams / 1000 / cpuSeconds),
     sample("cpu per packet", "µs", (cpuSeconds * 1e6) / datagrams),
     sample("used", "% of a core", (cpuSeconds / seconds) * 100),
     sample("resent", "%", (resent / datagrams) * 100),
+    sample("ACKs in", "% of packets", (received / datagrams) * 100),
     sample("resident", "KiB per receiver", residentBytes / 1024 / receivers),
     sample("closed", "sessions", figures.closed),
   ];

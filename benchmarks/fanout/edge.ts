@@ -25,6 +25,8 @@ export interface FanFigures {
   /** UDP payload bytes of media, first sendings only. */
   readonly mediaBytes: number;
   readonly resent: number;
+  /** Datagrams that came back: acknowledgements, but for a few. */
+  readonly received: number;
   readonly sendsBy: string;
   readonly residentBytes: number;
   readonly closed: number;
@@ -144,7 +146,7 @@ const TURNS_LATE_MAX = 8;
 const began = performance.now();
 let dueAt = began;
 let turns = 0;
-let from = { cpu: process.cpuUsage(), at: began, out: 0, media: 0, resent: 0 };
+let from = { cpu: process.cpuUsage(), at: began, out: 0, media: 0, resent: 0, received: 0 };
 let isWarm = false;
 
 const timer = setInterval(() => {
@@ -159,6 +161,7 @@ const timer = setInterval(() => {
       out: load.datagrams(),
       media: load.mediaBytes(),
       resent: load.resent(),
+      received: udp.counters.datagramsIn,
     };
   }
   if (now - began >= WARM_UP_MS + seconds * 1000) finish(now);
@@ -173,6 +176,7 @@ function finish(now: number): void {
     datagrams: load.datagrams() - from.out,
     mediaBytes: load.mediaBytes() - from.media,
     resent: load.resent() - from.resent,
+    received: udp.counters.datagramsIn - from.received,
     sendsBy: udp.sendsBy,
     residentBytes: process.memoryUsage.rss(),
     closed: load.closed(),

@@ -151,6 +151,7 @@ async function measure(
       datagrams: Number.NaN,
       mediaBytes: told.bytes - from.bytes,
       resent: Number.NaN,
+      received: Number.NaN,
       sendsBy: "tcp",
       residentBytes: residentMb(pid) * 1e6,
       closed: load.readers - told.readers,

@@ -159,10 +159,12 @@ export class NodeContext {
   /** Passes on what `ackParse` or `lossCheck` (returning `count`) has settled. */
   settle(now: Ms, session: Session, count: number): void {
     if (count < 0) throw new ProtocolViolation("malformed", "ACK");
-    session.noteFlight();
     const hot = this.hot;
     const acked = hot.out[Settled.acked] ?? 0;
     const lost = hot.out[Settled.lost] ?? 0;
+    /* Said again, or of what was given up: no news but that, perhaps. */
+    if (acked + lost === 0 && hot.out[Settled.spurious] === 0) return;
+    session.noteFlight();
     const bytesAcked = hot.out[Settled.bytesAcked] ?? 0;
     const bytesLost = hot.out[Settled.bytesLost] ?? 0;
     session.packetsLost += lost;
