@@ -2,11 +2,11 @@
  * Where the edges of the lab stand: four of them with two or three lines each, in network namespaces that a WAN
  * emulator joins; or, where that may not be had, side by side on loopback with nothing between them.
  *
- *   publisher ── isp-a ══ peering ══ isp-b ── viewers          cheap: 8 ms and 0.5 % loss to each edge, each way;
- *               /  \                /  |  \                    the peering 14 ms and 2 %
+ *   publisher ── isp-a ══ peering ══ isp-b ── viewers     cheap: 8 ms and 0.5 % loss to each edge, each way;
+ *               /  \                /  |  \               the peering 14 ms and 2 %
  *             e1    e2────────────e2   e3  e4
  *               \    \             |   |  /
- *                └────┴─── bgp ────┴───┴─┘                     dear: 6 ms, no loss
+ *                └────┴─── bgp ────┴───┴─┘                dear: 6 ms, no loss
  */
 import type { WanLink, WanNetwork, WanNode } from "../wan/emulator/network.ts";
 

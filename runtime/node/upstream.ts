@@ -31,6 +31,8 @@ const QUIET_MS = 350;
 const QUIET_PING_MS = 150;
 /** Silent for this long after that (or twice the round trip): another one is asked. */
 const DOUBT_MS = 350;
+/** Of these pings so many must have gone unanswered: who was asleep itself has heard nobody either. */
+const PINGS_MIN = 2;
 /** What is asked while the session stands and comes to nothing is asked again after this. */
 const CHANGE_RETRY_MS = 500;
 
@@ -74,6 +76,7 @@ export class Upstream {
   /** The edge has asked us to leave. */
   #isLeaving = false;
   #pingedAt: Ms = ms(Number.NEGATIVE_INFINITY);
+  #pings = 0;
   /** Refused for good, or closed by us: no more attempts. */
   isFinal = false;
 
@@ -110,17 +113,21 @@ export class Upstream {
     if (!this.#edges.hasOther(session.address)) return NEVER;
     const quietAt = session.lastReceivedAt + QUIET_MS;
     const pingAt = Math.max(quietAt, this.#pingedAt + QUIET_PING_MS);
+    if (session.lastReceivedAt > this.#pingedAt) this.#pings = 0;
+    if (this.#pings < PINGS_MIN) return ms(pingAt);
     return ms(Math.min(pingAt, Math.max(this.#doubtAt(session), this.#retryAt)));
   }
 
   #watch(now: Ms, session: Session): void {
     if (now < this.#watchAt(session)) return;
-    if (this.#isLeaving || now >= Math.max(this.#doubtAt(session), this.#retryAt)) {
+    const doubtAt = Math.max(this.#doubtAt(session), this.#retryAt);
+    if (this.#isLeaving || (this.#pings >= PINGS_MIN && now >= doubtAt)) {
       if (!this.#isInNeed) this.#edges.avoid(session.address);
       this.#isInNeed = true;
       this.#connect(now);
     } else {
       this.#pingedAt = now;
+      this.#pings++;
       session.ping(now);
     }
   }
