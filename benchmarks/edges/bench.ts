@@ -29,6 +29,7 @@ const P99_MS_MAX = 100;
 const AROUND_MS_MAX = 300;
 const DEAR_MAX = 0.1;
 const BACK_MS_MAX = 2000;
+const WATCH_MS = 20;
 
 export const edges: Bench = {
   name: "edges",
@@ -88,12 +89,33 @@ async function play(stage: Stage, places: Places, seconds: number, paths: string
   };
 }
 
+/** How late this process, which has next to nothing to do, is woken: what the machine itself adds to every delay. */
+class MachineWatch {
+  #lateMs: number[] = [];
+  #dueAt = performance.now() + WATCH_MS;
+
+  constructor() {
+    const timer = setInterval(() => {
+      const now = performance.now();
+      this.#lateMs.push(Math.max(0, now - this.#dueAt));
+      this.#dueAt = now + WATCH_MS;
+    }, WATCH_MS);
+    timer.unref();
+  }
+
+  /** Since the last call. */
+  takeLateMs(): number[] {
+    return this.#lateMs.splice(0);
+  }
+}
+
 class Lab {
   readonly results: Result[] = [];
   readonly checks: Check[] = [];
   readonly #stage: Stage;
   readonly #places: Places;
   readonly #paths: string;
+  readonly #machine = new MachineWatch();
   readonly #viewers = new Map<EdgeName, Viewer>();
 
   constructor(stage: Stage, places: Places, paths: string) {
@@ -114,6 +136,7 @@ class Lab {
 
   async undisturbed(seconds: number): Promise<void> {
     const fromMs = performance.now();
+    this.#machine.takeLateMs();
     const before = this.#missed();
     const dearBefore = await this.#places.dearBytes();
     await Bun.sleep(seconds * 1000);
@@ -125,6 +148,8 @@ class Lab {
     const p99 = quantile(delays, 0.99);
     this.#check("edge to edge p99", p99 <= P99_MS_MAX, `${p99.toFixed(0)} ms of ${P99_MS_MAX}`);
     this.#sayMissed("undisturbed", before);
+    this.#say("undisturbed", "machine late, p99", "ms", quantile(this.#machine.takeLateMs(), 0.99));
+    this.#say("undisturbed", "emulator late, max", "ms", await this.#places.lateMsMax());
     if (Number.isNaN(dear)) return;
     const direct = this.#mediaBytesPerSecond() * seconds * RECEIVERS.length;
     this.#say("undisturbed", "dear lines / all direct over them", "", dear / direct);

@@ -52,6 +52,8 @@ export interface Places {
   readonly missing: string | undefined;
   /** The peering between the ISPs dies, or comes back. Only with emulated links. */
   cut(isCut: boolean): Promise<void>;
+  /** How late the emulator was at worst, ms: a figure of the machine. NaN without emulated links. */
+  lateMsMax(): Promise<number>;
   /** IP bytes that edges have sent on dear lines; NaN without emulated links. */
   dearBytes(): Promise<number>;
   close(): Promise<void>;
@@ -109,6 +111,9 @@ export async function openNamespaces(network: WanNetwork): Promise<Places> {
     redis: { lines: [], redis: "", spawn: (command) => redis.spawn(command, "ignore") },
     missing: undefined,
     cut: (isCut) => peering.set(isCut ? { ...PEERING, loss: 1 } : PEERING),
+    async lateMsMax() {
+      return Math.max(...(await Promise.all(dear.map((link) => link.lateMsMax()))));
+    },
     async dearBytes() {
       let bytes = 0;
       for (const link of dear) bytes += (await link.figures()).forward.bytesIn;
@@ -168,6 +173,7 @@ export function openLoopback(missing: string): Places {
     redis: place([]),
     missing,
     cut: async () => undefined,
+    lateMsMax: async () => Number.NaN,
     dearBytes: async () => Number.NaN,
     close: async () => undefined,
   };
