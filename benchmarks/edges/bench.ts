@@ -36,6 +36,7 @@ export const edges: Bench = {
   text: "four edges over several lines: delay, dear bytes, and what is missed when something dies",
   options: {
     seconds: { value: "60", text: "of the undisturbed part" },
+    logs: { text: "an empty folder for what edges and viewers say" },
     paths: { value: "many", text: '"one": each stream by the direct line only, to compare' },
   },
   run: runEdges,
@@ -52,7 +53,7 @@ async function runEdges(options: BenchValues): Promise<Report> {
   const missing = WanNetwork.missing();
   const places =
     missing === undefined ? await openNamespaces(await WanNetwork.open()) : openLoopback(missing);
-  const stage = new Stage(places);
+  const stage = new Stage(places, options.text("logs"));
   try {
     await stage.open();
     return await play(stage, places, seconds, paths);

@@ -1,4 +1,5 @@
 /** What plays in the lab: a real Redis, real edges, a publisher and viewers, each program to be killed by itself. */
+import { appendFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,13 +27,14 @@ export class Viewer {
   figures: ViewerFigures = { framesPlayed: 0, framesSkipped: 0, stalledMs: 0, delayMs: 0 };
   readonly program: Program;
 
-  constructor(program: Program) {
+  constructor(program: Program, log: (line: string) => void) {
     this.program = program;
-    void this.#read();
+    void this.#read(log);
   }
 
-  async #read(): Promise<void> {
+  async #read(log: (line: string) => void): Promise<void> {
     for await (const line of linesOf(this.program)) {
+      log(line);
       if (line.startsWith("{")) this.figures = JSON.parse(line) as ViewerFigures;
     }
   }
@@ -48,8 +50,18 @@ export class Stage {
   readonly #programs = new Map<string, Program>();
   #folder = "";
 
-  constructor(places: Places) {
+  readonly #logs: string | undefined;
+
+  /** `logs`: a folder for what the programs say. */
+  constructor(places: Places, logs?: string) {
     this.places = places;
+    this.#logs = logs;
+  }
+
+  #logOf(name: string): (line: string) => void {
+    if (this.#logs === undefined) return () => undefined;
+    const file = join(this.#logs, `${name}.log`);
+    return (line) => appendFileSync(file, `${line}\n`);
   }
 
   get mediaSeconds(): number {
@@ -63,7 +75,11 @@ export class Stage {
   async redis(): Promise<void> {
     const args = ["--port", String(REDIS_PORT), "--bind", "0.0.0.0", "--protected-mode", "no"];
     const command = ["redis-server", ...args, "--save", "", "--dir", this.#folder];
-    await ready(this.#keep("redis", this.places.redis.spawn(command)), "Ready to accept");
+    await ready(
+      this.#keep("redis", this.places.redis.spawn(command)),
+      "Ready to accept",
+      () => undefined,
+    );
   }
 
   async edge(name: EdgeName, paths: string): Promise<void> {
@@ -72,7 +88,7 @@ export class Stage {
     await writeFile(file, edgeConfig(name, place, paths));
     const command = `exec ${process.execPath} ${join(ROOT, "edge/main.ts")} --config ${file} 2>&1`;
     const program = place.spawn(["sh", "-c", command]);
-    await ready(this.#keep(name, program), '"event":"ready"');
+    await ready(this.#keep(name, program), '"event":"ready"', this.#logOf(name));
   }
 
   publisher(): Program {
@@ -88,7 +104,7 @@ export class Stage {
     const from = `shoal://${line?.address}:${PORT}/${STREAM}`;
     const shoal = [process.execPath, join(ROOT, "client-node/main.ts")];
     const command = [...shoal, "watch", from, "--http", "0", "--json", "--consume-only"];
-    return new Viewer(this.#keep(name, this.places.viewers.spawn(command)));
+    return new Viewer(this.#keep(name, this.places.viewers.spawn(command)), this.#logOf(name));
   }
 
   /** Notes when frames come out of an edge, in the edge's own place: no emulated link lies between. */
@@ -180,12 +196,13 @@ async function* linesOf(program: Program): AsyncGenerator<string> {
 }
 
 /** Resolves with the line that tells so; what follows is read and let go. */
-async function ready(program: Program, sign: string): Promise<void> {
+async function ready(program: Program, sign: string, log: (line: string) => void): Promise<void> {
   const found = Promise.withResolvers<void>();
   const timer = setTimeout(() => found.reject(new Error(`no "${sign}" was said`)), READY_MS_MAX);
   void (async () => {
     const said: string[] = [];
     for await (const line of linesOf(program)) {
+      log(line);
       if (said.length < 20) said.push(line);
       if (line.includes(sign)) found.resolve();
     }
