@@ -74,8 +74,11 @@ async function play(stage: Stage, places: Places, seconds: number, paths: string
   await lab.fault("redis", () => stage.kill("redis"));
   await stage.redis();
   await Bun.sleep(FAULT_MS / 2);
-  await lab.fault("relay", () => stage.kill("e2"));
-  await lab.fault("origin", () => stage.kill("e1"));
+  /* Either of the two edges of isp-a may be the origin by now; the other may relay. */
+  const origin = await stage.origin("e4");
+  const relay = origin === "e2" ? "e1" : "e2";
+  await lab.fault("relay", () => stage.kill(relay));
+  await lab.fault("origin", () => stage.kill(origin));
   const skipped = places.missing === undefined ? [] : [`emulated links: need ${places.missing}`];
   return {
     name: "edges",
@@ -117,6 +120,7 @@ class Lab {
   readonly #places: Places;
   readonly #paths: string;
   readonly #machine = new MachineWatch();
+  #origin: EdgeName = "e1";
   readonly #viewers = new Map<EdgeName, Viewer>();
 
   constructor(stage: Stage, places: Places, paths: string) {
@@ -128,11 +132,17 @@ class Lab {
   async begin(): Promise<void> {
     await this.#stage.redis();
     for (const name of EDGES) await this.#stage.edge(name, this.#paths);
+    /* One after the other: a program that starts takes a core for a second. */
+    await Bun.sleep(WARM_UP_MS / 2);
     this.#stage.publisher();
-    for (const name of RECEIVERS) this.#viewers.set(name, this.#stage.viewer(`at ${name}`, name));
+    for (const name of RECEIVERS) {
+      await Bun.sleep(WARM_UP_MS / 4);
+      this.#viewers.set(name, this.#stage.viewer(`at ${name}`, name));
+    }
     await Bun.sleep(WARM_UP_MS / 2);
     for (const name of EDGES) this.#stage.tap(name);
     await Bun.sleep(WARM_UP_MS);
+    this.#origin = await this.#stage.origin("e4");
   }
 
   async undisturbed(seconds: number): Promise<void> {
@@ -205,11 +215,12 @@ class Lab {
 
   /** From the origin to every other edge, of all that left the origin in that time, ms. */
   #delays(fromMs: number, toMs: number): number[] {
-    const origin = this.#stage.arrivals.get("e1") ?? new Map<number, number>();
+    const origin = this.#stage.arrivals.get(this.#origin) ?? new Map<number, number>();
     const delays: number[] = [];
     for (const [key, at] of origin) {
       if (at < fromMs || at > toMs) continue;
-      for (const name of RECEIVERS) {
+      for (const name of EDGES) {
+        if (name === this.#origin) continue;
         const there = this.#stage.arrivals.get(name)?.get(key);
         if (there !== undefined) delays.push(there - at);
       }

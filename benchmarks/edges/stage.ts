@@ -12,6 +12,7 @@ const CLIP = join(ROOT, "runtime/media/assets/demo.flv");
 export const STREAM = "live/lab";
 const PORT = 4935;
 const HTTP_PORT = 8080;
+const API_PORT = 9935;
 const REDIS_PORT = 6390;
 const READY_MS_MAX = 60_000;
 
@@ -44,7 +45,7 @@ export class Stage {
   readonly places: Places;
   /** When each tag of the stream left an edge's own HTTP-FLV, ms of this process' clock, by dts × 32 + type. */
   readonly arrivals = new Map<EdgeName, Map<number, number>>();
-  /** Of the stream as it left its origin, and in how long. */
+  /** Of the stream as it left one of the edges, and in how long. */
   mediaBytes = 0;
   #mediaFromMs: number | undefined;
   readonly #programs = new Map<string, Program>();
@@ -107,6 +108,19 @@ export class Stage {
     return new Viewer(this.#keep(name, this.places.viewers.spawn(command)), this.#logOf(name));
   }
 
+  /** Where the stream is published, as edge `at` knows. */
+  async origin(at: EdgeName): Promise<EdgeName> {
+    const place = this.places.edges.get(at) as Place;
+    const host = this.places.missing === undefined ? "127.0.0.1" : place.lines[0]?.address;
+    const curl = place.spawn(["curl", "-sf", `http://${host}:${API_PORT}/api/v1/edges`]);
+    const { streams } = (await new Response(curl.stdout).json()) as {
+      streams: { readonly edge: EdgeName }[];
+    };
+    const [stream] = streams;
+    if (stream === undefined) throw new Error(`${at} knows of no stream`);
+    return stream.edge;
+  }
+
   /** Notes when frames come out of an edge, in the edge's own place: no emulated link lies between. */
   tap(name: EdgeName): void {
     const place = this.places.edges.get(name) as Place;
@@ -120,7 +134,7 @@ export class Stage {
       const demuxer = new FlvDemuxer();
       for await (const bytes of program.stdout) {
         const now = performance.now();
-        if (name === "e1") {
+        if (name === "e4") {
           this.#mediaFromMs ??= now;
           this.mediaBytes += bytes.length;
         }
