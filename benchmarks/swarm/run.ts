@@ -14,7 +14,7 @@ import { drawWorld, edgeConfigText, type SwarmWorld, type WorldOptions } from ".
 const ROOT = join(import.meta.dir, "../..");
 const START_MS_MAX = 20_000;
 /** The publisher pushes this long before anybody watches, as in the simulator. */
-const LEAD_MS = 1000;
+const LEAD_MS = 3000;
 /** Workers have so long after the end to send what they saw. */
 const RESULT_MS_MAX = 15_000;
 const CLOCK_TICKS_PER_SECOND = 100;

@@ -28,8 +28,10 @@ import { slowness } from "./slow-peer.ts";
 
 export const STREAM = "live/sim";
 const KEY = "the simulator's stream key";
-/** The publisher and the edge meet before anybody watches; the run's time begins after it. */
-export const LEAD_MS = 1000;
+/** The publisher and the edge meet, and the encoder starts. */
+const FOOTAGE_FROM_MS = 1000;
+/** The run's time begins once the stream has been live for a group of pictures: nobody waits for its first frame. */
+export const LEAD_MS = 4000;
 
 export interface SimulationOptions {
   readonly scenario: Scenario;
@@ -90,7 +92,7 @@ export class Simulation {
   readonly #random: Prng;
   readonly #byHost = new Map<number, Watcher>();
   #footage: Footage;
-  #footageFromMs = LEAD_MS;
+  #footageFromMs = FOOTAGE_FROM_MS;
   #hosts = 0;
 
   constructor(options: SimulationOptions) {
@@ -117,7 +119,7 @@ export class Simulation {
     this.edge = this.#addEdge();
     this.publisher = this.#addPublisher();
     this.#footage = new Footage(this.#trace, seed);
-    this.world.at(LEAD_MS, () => this.#beginEpoch());
+    this.world.at(FOOTAGE_FROM_MS, () => this.#beginEpoch());
     for (const viewer of this.#population.first()) this.#schedule(viewer);
   }
 
