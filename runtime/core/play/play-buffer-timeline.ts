@@ -49,10 +49,12 @@ const WINDOW_MS = 10_000;
 /** A join is not the weather: lags count from this long after the play point was set. */
 const SETTLE_MS = 2000;
 const ADAPT_EVERY_MS = 100;
-const HALF_LIFE_MS = 20_000;
+const HALF_LIFE_MS = 40_000;
 /** Headroom over the 99th percentile of lags, and beyond the 99.9th: one repair more takes that. */
 const MARGIN_P99_MS = 60;
 const BEYOND_P999 = 1.35;
+/** A round with a neighbour fits between what is usual and asking the edge. */
+const PULL_ROUND_MS = 80;
 /**
  * Lags before the target may rise on their account, and before it may sink below where it began.
  */
@@ -212,7 +214,8 @@ export class PlayTimeline {
     const p99 = this.#lags.quantile(0.99) + MARGIN_P99_MS;
     const p999 = this.#lags.quantile(0.999) * BEYOND_P999;
     const { isCompensated } = this.#options;
-    const spreadMs = isCompensated === true ? p99 + this.answerMs : Math.max(p99, p999);
+    const spreadMs =
+      isCompensated === true ? p99 + PULL_ROUND_MS + this.answerMs : Math.max(p99, p999);
     this.#slackMs = Math.max(SLACK_MS_MIN, Math.min(minMs, spreadMs));
     const least = samples < SAMPLES_TO_SINK ? targetMs : minMs;
     this.#targetMin = Math.min(maxMs, Math.max(least, this.#arrival() - base + spreadMs));

@@ -204,10 +204,14 @@ export class EdgeSwarm {
     if (member !== undefined) member.ownAddresses = addresses;
   }
 
-  /** The super node that feeds a member the sub-stream of this fragment; undefined = the edge. */
+  /**
+   * The super node that feeds a member the sub-stream of this fragment; undefined = the edge, or one whose uplink is
+   * full: what is pushed to it again only waits there.
+   */
   feederOf(session: Session, number: number): Session | undefined {
     const k = number % this.#room.params.subStreams;
-    return this.#room.members.get(session)?.parents[k]?.holder.session;
+    const holder = this.#room.members.get(session)?.parents[k]?.holder;
+    return holder?.report?.congested === true ? undefined : holder?.session;
   }
 
   /** A member has too few neighbours, or wants better ones. */
