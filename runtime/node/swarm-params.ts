@@ -15,6 +15,8 @@ export interface SwarmParams {
   /** Share of a peer's uplink that pushes may take, 0..0.8; and while there is enough for everybody. */
   readonly pushShare: number;
   readonly pushShareCalm: number;
+  /** Share of its measured uplink that a peer uploads at most, answers to requests included. */
+  readonly uploadShareMax: number;
   /** Slots offer this many times the demand; above the second figure some are relieved. */
   readonly slotHeadroom: number;
   readonly slotReliefAbove: number;
@@ -76,6 +78,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     rampMs: 500,
     pushShare: 0.6,
     pushShareCalm: 0.4,
+    uploadShareMax: 0.8,
     slotHeadroom: 1.1,
     slotReliefAbove: 1.25,
     slotSpare: 0.1,
@@ -109,9 +112,10 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
   assert(params.childrenMax >= 1 && params.childrenMax <= 255, "swarm: 1..255 children a slot");
   assert(params.childrenFirst <= params.childrenMax, "swarm: first children within the bound");
   assert(params.slotReliefAbove > params.slotHeadroom, "swarm: relief above recruiting");
+  assert(params.uploadShareMax > 0 && params.uploadShareMax <= 0.8, "swarm: 80 % of the uplink");
   assert(
-    params.pushShare > 0 && params.pushShare <= 0.8,
-    "swarm: pushes within 80 % of the uplink",
+    params.pushShare > 0 && params.pushShare <= params.uploadShareMax,
+    "swarm: pushes within what may be uploaded",
   );
   assert(params.pushShareCalm <= params.pushShare, "swarm: calm is not more than all");
   assert(params.replaceHysteresis > 1, "swarm: replacing needs an advantage");

@@ -30,6 +30,7 @@ import { PeerTelling } from "./peer-telling.ts";
 import type { Playback } from "./playback.ts";
 import { Puller } from "./puller.ts";
 import { pushCount } from "./receiver.ts";
+import { UploadGate } from "./upload-gate.ts";
 
 /** CONNECTs to neighbours under way at once. */
 const DIALS_MAX = 6;
@@ -56,6 +57,7 @@ export class PeerSwarm implements SessionHost {
   #begunAt: Ms = NEVER;
   #wantAt: Ms = NEVER;
   readonly #telling: PeerTelling;
+  readonly #gate: UploadGate;
   #isWelcome = false;
   /** Media that came in fresh. */
   bytesFromEdge = 0;
@@ -66,15 +68,14 @@ export class PeerSwarm implements SessionHost {
     this.#options = options;
     this.#node = node;
     this.params = options.swarm ?? SWARM_PARAMS;
-    const { random } = context;
     this.acceptor = new Acceptor(context, (now, _from, connect) => this.#admit(now, connect), {
       ticketsOnly: true,
     });
     const { scorer = "mlp" } = options;
-    const chooser = typeof scorer === "string" ? createScorer(scorer, random) : scorer;
+    const chooser = typeof scorer === "string" ? createScorer(scorer, context.random) : scorer;
     this.#dialer = new Dialer(context, this);
-    this.neighbours = new Neighbours(this.params, random, chooser);
-    this.puller = new Puller(this.params, random, this.neighbours);
+    this.neighbours = new Neighbours(this.params, context.random, chooser);
+    this.puller = new Puller(this.params, context.random, this.neighbours);
     this.outlet = new Outlet(context.hot, options.stream);
     this.outlet.tellsClock = false;
     this.parents = new Parents(this.params, {
@@ -87,6 +88,7 @@ export class PeerSwarm implements SessionHost {
       subscribeParent: (now, session, mask, from) => this.#subscribe(now, session, mask, from),
     });
     this.#telling = new PeerTelling(context, options, this);
+    this.#gate = new UploadGate(context.uplink, this.outlet.meter, this.params.uploadShareMax);
   }
 
   /** Holds slots: the edge has recruited it. */
@@ -370,7 +372,7 @@ export class PeerSwarm implements SessionHost {
   handleRequest(now: Ms, session: Session, request: RequestPacket): void {
     const receiver = this.outlet.receivers.get(session);
     if (receiver !== undefined && this.#options.uploadBytesPerSecondMax > 0) {
-      this.outlet.answer(now, receiver, request);
+      this.outlet.answer(now, receiver, request, this.#gate);
     }
   }
 
