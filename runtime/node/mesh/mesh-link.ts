@@ -63,6 +63,8 @@ export class MeshLink implements HeapMember {
   readonly rate = new RateMeter();
   session: Session | undefined;
   state: LinkState = "down";
+  /** When it last fell silent. */
+  fellAt = Number.NEGATIVE_INFINITY;
   /** Paths that use it, or may have to at once: it is pinged more often. */
   isActive = false;
   readonly #host: LinkHost;
@@ -76,6 +78,7 @@ export class MeshLink implements HeapMember {
   #answersSince = Number.NaN;
   #wasUp = false;
   #doubtedAt = Number.NEGATIVE_INFINITY;
+  #doubtedSince = Number.NEGATIVE_INFINITY;
   #bytesBefore = 0;
 
   constructor(
@@ -106,6 +109,18 @@ export class MeshLink implements HeapMember {
   /** Better than nothing: up, or on probation. */
   get canCarry(): boolean {
     return this.state !== "down" && this.session?.isOpen === true;
+  }
+
+  /** Another link of one of its lines has fallen silent, and nothing has been heard here since. */
+  get isDoubted(): boolean {
+    return (this.session?.lastReceivedAt ?? 0) < this.#doubtedSince;
+  }
+
+  /** Asks at once whether it still answers. */
+  doubt(now: Ms): void {
+    if (this.session === undefined || this.state === "down") return;
+    this.#doubtedSince = now;
+    this.#ping(now);
   }
 
   get name(): string {
@@ -266,6 +281,7 @@ export class MeshLink implements HeapMember {
   #fall(now: Ms, reason: string): void {
     this.#answersSince = Number.NaN;
     const wasDown = this.state === "down";
+    if (!wasDown) this.fellAt = now;
     this.state = "down";
     if (!wasDown) this.#host.linkChanged(now, this, reason);
   }

@@ -144,6 +144,17 @@ export class MeshLinks {
     };
   }
 
+  /** A link has fallen silent: perhaps the line has, and with it all others that use it. */
+  doubtAround(now: Ms, fallen: MeshLink): void {
+    for (const link of this.#links.values()) {
+      if (link === fallen || link.session === undefined) continue;
+      const isTheirs = link.edgeId === fallen.edgeId && link.their.lineId === fallen.their.lineId;
+      if (!isTheirs && link.mine.lineId !== fallen.mine.lineId) continue;
+      link.doubt(now);
+      this.touch(link);
+    }
+  }
+
   handleOpened(link: MeshLink, session: Session): void {
     this.#bySession.set(session, link);
     session.agent = link.edgeId;

@@ -13,6 +13,8 @@ import {
   type RouteTable,
 } from "./route-paths.ts";
 
+/** For this long after a line has fallen silent others' reports of it are too old. */
+const DEAD_MS = 3000;
 /** An edge filled to this share relays nothing. */
 const RELAY_LOAD_MAX = 0.9;
 
@@ -75,14 +77,27 @@ export class MeshTable {
     else known.push(routeLink);
   }
 
+  /** Others may not know yet that a line has died: no relay is sent there. */
+  #leaveOut(table: Map<string, RouteLink[]>, dead: ReadonlySet<string>): void {
+    if (dead.size === 0) return;
+    for (const [key, list] of table) {
+      const alive = list.filter(({ to, toLine }) => !dead.has(lineKey(to, toLine)));
+      if (alive.length < list.length) table.set(key, alive);
+    }
+  }
+
   /** As it is now. */
   read(now: Ms, links: MeshLinks): RouteTable {
     const table = new Map(this.#others);
     const used = new Map(this.#usedOthers);
-    this.#file(table, used, this.#edgeId, links.report(now));
     for (const link of links.all()) {
-      if (link.canCarry && !link.isUp) this.#fileLink(table, this.#edgeId, link.report(now), true);
+      const report = link.report(now);
+      const line = lineKey(this.#edgeId, report.fromLineId);
+      used.set(line, (used.get(line) ?? 0) + report.usedKbps);
+      const isDoubtful = !link.isUp || link.isDoubted;
+      if (link.canCarry) this.#fileLink(table, this.#edgeId, report, isDoubtful);
     }
+    this.#leaveOut(table, deadLines(now, links));
     const lines = new Map<string, RouteLine>();
     const edges: EdgeFacts[] = [...links.edges()];
     edges.push({ edgeId: this.#edgeId, lines: this.#lines, load: 1 });
@@ -102,4 +117,17 @@ export class MeshTable {
     const relays = edges.filter(({ load }) => load < RELAY_LOAD_MAX).map(({ edgeId }) => edgeId);
     return { links: table, lines, relays, costMin };
   }
+}
+
+/** Lines of others to which a link has just fallen silent, while none of ours is sound. */
+function deadLines(now: Ms, links: MeshLinks): Set<string> {
+  const dead = new Set<string>();
+  for (const link of links.all()) {
+    if (now - link.fellAt < DEAD_MS) dead.add(lineKey(link.edgeId, link.their.lineId));
+  }
+  if (dead.size === 0) return dead;
+  for (const link of links.all()) {
+    if (link.isUp && !link.isDoubted) dead.delete(lineKey(link.edgeId, link.their.lineId));
+  }
+  return dead;
 }

@@ -217,6 +217,7 @@ export class Mesh implements MeshCommands, LinkHost {
     const { edgeId, isUp } = link;
     const [fromLineId, toLineId] = [link.mine.lineId, link.their.lineId];
     this.#host.event({ type: "link", edgeId, fromLineId, toLineId, isUp, reason });
+    if (!link.canCarry && link.session !== undefined) this.#links.doubtAround(now, link);
     this.#trunks.handleLink(now, link);
     this.#relays.checkReach(now);
     if (isUp) {

@@ -132,7 +132,7 @@ export class Leg {
 
   /** Something was not acknowledged in time, and nothing at all has been heard since. */
   get isSuspect(): boolean {
-    return this.#lateAt > this.session.lastReceivedAt;
+    return this.#lateAt > this.session.lastReceivedAt || this.link.isDoubted;
   }
 
   /** When a fragment handed over now would be there. */
