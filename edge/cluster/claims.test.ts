@@ -144,6 +144,20 @@ describe("the copy of the registry", () => {
     expect([view.others.length, view.holderOf(S)]).toEqual([0, undefined]);
   });
 
+  test("keeps an edge that answers, and what it has, until another has taken it", async () => {
+    const { world, memory, view, beat } = await setup();
+    await memory.claim(streamRecord(S, "b", "p2"));
+    const full = await beat();
+    const without = { ...full, edges: [edgeRecord("a")], streams: [] };
+    view.apply(world.now, without, false, (id) => id === "b");
+    expect([view.others.length, view.holderOf(S)?.edgeId]).toEqual([1, "b"]);
+    const taken = { ...without, streams: [streamRecord(S, "a", "p3")] };
+    view.apply(world.now, taken, false, (id) => id === "b");
+    expect([view.others.length, view.holderOf(S)]).toEqual([1, undefined]);
+    view.apply(world.now, without, false, () => false);
+    expect(view.others).toEqual([]);
+  });
+
   test("forgets an edge at once that the registry has let go", async () => {
     const { world, view, beat } = await setup();
     const full = await beat();

@@ -1,6 +1,7 @@
 /**
  * What an edge knows of the others: its copy of the registry. When the registry has been away, or has come back empty,
- * those it does not name are believed in for a while longer: they are about to say again that they are there.
+ * those it does not name are believed in for a while longer: they are about to say again that they are there. An edge
+ * that still answers is believed in for as long as it does: it may be the only one that does not reach the registry.
  */
 import type { EdgeLinks } from "../../runtime/node/mesh/mesh-api.ts";
 import type { EdgeRecord, Snapshot, StreamRecord } from "./registry.ts";
@@ -20,21 +21,28 @@ export class ClusterView {
     this.#ownId = ownId;
   }
 
-  /** `wasAway`: calls to the registry have failed since the last snapshot. */
-  apply(nowMs: number, snapshot: Snapshot, wasAway: boolean): void {
+  /** `wasAway`: calls to the registry have failed since the last snapshot. `answers`: a link to the edge is up. */
+  apply(
+    nowMs: number,
+    snapshot: Snapshot,
+    wasAway: boolean,
+    answers: (edgeId: string) => boolean = () => false,
+  ): void {
     const isReset = this.#born !== undefined && this.#born !== snapshot.born;
     this.#born = snapshot.born;
     if (wasAway || isReset) this.#graceUntil = nowMs + GRACE_MS;
     const edges = new Map(snapshot.edges.map((edge) => [edge.edgeId, edge]));
     const streams = new Map(snapshot.streams.map((one) => [one.stream, one]));
-    if (nowMs < this.#graceUntil) {
-      for (const [id, edge] of this.#edges) {
-        if (!edges.has(id) && !edge.isDraining) edges.set(id, edge);
-      }
-      for (const [name, one] of this.#streams) {
-        const isOthers = one.edgeId !== this.#ownId && edges.has(one.edgeId);
-        if (!streams.has(name) && isOthers) streams.set(name, one);
-      }
+    const isGrace = nowMs < this.#graceUntil;
+    const kept = new Set<string>();
+    for (const [id, edge] of this.#edges) {
+      if (edges.has(id) || edge.isDraining || !(isGrace || answers(id))) continue;
+      edges.set(id, edge);
+      kept.add(id);
+    }
+    for (const [name, one] of this.#streams) {
+      const isBelieved = kept.has(one.edgeId) || (isGrace && edges.has(one.edgeId));
+      if (isBelieved && one.edgeId !== this.#ownId && !streams.has(name)) streams.set(name, one);
     }
     this.#edges = edges;
     this.#streams = streams;

@@ -254,7 +254,9 @@ export class Cluster {
       if (wasAway) this.#say("info", "the registry is back", {});
       this.#awaySince = undefined;
       const before = new Set(this.view.others.map(({ edgeId }) => edgeId));
-      this.view.apply(this.#now(), snapshot, wasAway);
+      const answers = (id: string) =>
+        this.links.some(({ toEdgeId, isUp }) => isUp && toEdgeId === id);
+      this.view.apply(this.#now(), snapshot, wasAway, answers);
       this.#sent.clear();
       this.#tellOfOthers(before);
       this.claims.check(askedAt, snapshot);
