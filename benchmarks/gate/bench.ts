@@ -16,11 +16,12 @@ import { runOverload } from "../overload/bench.ts";
  * how much worse it may be.
  */
 const TIMES_OF_C: Readonly<Record<string, number>> = {
-  ackBuild: 2,
-  ackParse: 1.3,
-  lossCheck: 2.6,
-  fragmentInsert: 2.9,
-  segmentSlots: 3.9,
+  fanHeads: 1.6,
+  ackBuild: 1.7,
+  ackParse: 1.4,
+  lossCheck: 1.8,
+  fragmentInsert: 2.5,
+  segmentSlots: 1.9,
   dataHead: 3,
 };
 const TOLERANCE = 1.6;
