@@ -82,7 +82,8 @@ class EdgeNetwork {
   readonly #mesh: MeshWorld;
   readonly #delays: EdgeDelays;
   readonly #edges: readonly MeshEdgeSpec[];
-  readonly #dead = new Set<string>();
+  readonly #places = new Map<string, number>();
+  readonly #dead = new Set<number>();
   #directBytes = 0;
   #routeChanges = 0;
 
@@ -92,8 +93,8 @@ class EdgeNetwork {
     this.#edges = edgesOf(scenario);
     const warmMs = LEAD_MS + scenario.warmupSeconds * SECOND_MS;
     const faultsMs = scenario.faults.map(({ atSecond }) => LEAD_MS + atSecond * SECOND_MS);
-    const copies = (): number => this.#edges.length - this.#dead.size - 1;
-    this.#delays = new EdgeDelays(warmMs, faultsMs, copies);
+    this.#delays = new EdgeDelays(this.#edges.length, warmMs, faultsMs);
+    for (const [i, { edgeId }] of this.#edges.entries()) this.#places.set(edgeId, i);
     this.#mesh = new MeshWorld({
       seed,
       edges: this.#edges,
@@ -128,7 +129,7 @@ class EdgeNetwork {
     const edge = this.#edges[fault.edge];
     if (edge === undefined) return;
     if (fault.kind === "edgeDown") {
-      this.#dead.add(edge.edgeId);
+      this.#dead.add(fault.edge);
       this.#mesh.kill(edge.edgeId);
       return;
     }
@@ -141,7 +142,7 @@ class EdgeNetwork {
   #handle(edge: string, event: MeshEvent, atMs: number): void {
     if (event.type === "segment") {
       const { stream, epoch, first } = event;
-      this.#delays.note(edge, `${stream} ${epoch} ${first}`, atMs);
+      this.#delays.note(this.#places.get(edge) as number, `${stream} ${epoch} ${first}`, atMs);
     } else if (event.type === "route") this.#routeChanges++;
   }
 
