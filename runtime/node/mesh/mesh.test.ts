@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { Prng } from "../../base/prng.ts";
 import { MeshWorld, type MeshWorldOptions } from "../../sim/mesh/mesh-world.ts";
 import { IDEAL, type LinkModel } from "../../sim/network/link.ts";
+import { PacketType } from "../../wire/packet.ts";
 
 const STREAM = "live/x";
 
@@ -76,6 +78,34 @@ describe("two edges and a line", () => {
       expect(world.count("b", STREAM, 0, 4000).here).toBe(0);
     }
   });
+});
+
+test("garbage, and packets with made-up connection ids, move nothing", () => {
+  const world = twoEdges();
+  const random = new Prng(9);
+  world.publish("a", STREAM);
+  world.world.run(1500);
+  world.want("b", STREAM, "a");
+  const types = Object.values(PacketType);
+  const { host } = world.edge("b");
+  const from = world.edge("a").host.address;
+  const throwIn = (): void => {
+    for (let i = 0; i < 50; i++) {
+      const data = new Uint8Array(1 + random.below(300));
+      random.fill(data);
+      data[0] = types[random.below(types.length)] as number;
+      world.world.network.inject(world.world.nowMs, from, host, data);
+    }
+    if (world.world.nowMs < 5000) world.world.at(world.world.nowMs + 20, throwIn);
+  };
+  world.world.at(2000, throwIn);
+  world.world.run(8000);
+  const { born, here } = world.count("b", STREAM, 3000, 7000);
+  expect(here).toBe(born);
+  const downs = world.events.filter(({ event }) => event.type === "link" && !event.isUp);
+  expect(downs).toEqual([]);
+  const { datagramsRefused } = world.edge("b").command((edge, now) => edge.stats(now));
+  expect(datagramsRefused).toBeGreaterThan(5000);
 });
 
 describe("three edges with three lines", () => {
