@@ -24,8 +24,9 @@ export class PublishedLog {
   #epochNumber = 0;
   #lastAudio = -1;
   #lastVideo = -1;
-  /** Of all frames' bodies. */
+  /** Of all frames' bodies, and of those of sound. */
   bytes = 0;
+  audioBytes = 0;
 
   /** Media frames so far. */
   get count(): number {
@@ -51,6 +52,7 @@ export class PublishedLog {
     if (isAudio) this.#lastAudio = number;
     else if (isMedia) this.#lastVideo = number;
     this.bytes += frame.body.length;
+    if (isAudio) this.audioBytes += frame.body.length;
     this.#epoch.set(keyOf(frame.kind, frame.dtsMs), entry);
   }
 
