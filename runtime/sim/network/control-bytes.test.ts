@@ -8,5 +8,10 @@ test("bytes add up by kind of packet and by who is at the other end", () => {
   bytes.count(PacketType.MAP, HostRole.peer, 60);
   bytes.count(PacketType.MAP, HostRole.peer, 40);
   bytes.count(PacketType.ACK, HostRole.edge, 56);
-  expect(Object.fromEntries(bytes.snapshot())).toEqual({ "peer MAP": 100, "edge ACK": 56 });
+  bytes.count(PacketType.TRAIN, HostRole.edge, 1228);
+  expect(Object.fromEntries(bytes.snapshot())).toEqual({
+    "peer MAP": 100,
+    "edge ACK": 56,
+    "edge TRAIN": 1228,
+  });
 });

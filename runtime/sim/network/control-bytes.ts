@@ -6,7 +6,7 @@ import { PacketType } from "../../wire/packet.ts";
 import { HostRole, ROLES } from "./host-role.ts";
 
 /** Packet types are below this (docs/WIRE.md). */
-const TYPES = 0x20;
+const TYPES = 0x40;
 const ROLE_NAMES: Readonly<Record<HostRole, string>> = {
   [HostRole.publisher]: "publisher",
   [HostRole.edge]: "edge",
