@@ -230,4 +230,25 @@ describe("the edge's swarm", () => {
     const told = viewers.filter(({ said }) => said.some(({ t }) => t === "expect"));
     expect(told.length).toBe(named?.t === "peers" ? named.list.length : 0);
   });
+
+  test("introduces no two again for a while, and to nobody who uploads nothing", () => {
+    const [asker, ...rest] = join(0, 6) as [Viewer, ...Viewer[]];
+    const [mobile, ...able] = rest as [Viewer, ...Viewer[]];
+    const named = (): number[] => {
+      const lists = asker.said.splice(0).flatMap((each) => (each.t === "peers" ? each.list : []));
+      return lists.map(({ node }) => node[0] as number).sort();
+    };
+    const ask = (now: number): void => {
+      for (let i = 0; i < 5; i++) swarm.handleWantPeers(ms(now), asker.session, 8);
+    };
+    /* Those who came later have been introduced to the first one. */
+    ask(1000);
+    const before = named();
+    report(50_000, mobile, { consumeOnly: true });
+    ask(50_000);
+    expect(named()).toEqual([]);
+    ask(62_000);
+    expect(named()).toEqual(able.map(({ id }) => id));
+    expect(before.length).toBeLessThan(rest.length);
+  });
 });

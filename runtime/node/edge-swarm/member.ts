@@ -7,6 +7,9 @@ import type { SwarmParams } from "../swarm-params.ts";
 
 /** Peers remembered as not to be had; a member has seldom met so many. */
 const AVOIDED_MAX = 256;
+/** Who was introduced is not again for this long: the two have met, or cannot. */
+const INTRODUCED_MS = 60_000;
+const INTRODUCED_MAX = 512;
 /** A train is too short to tell more than this, bit/s. */
 const TRAIN_BPS_MAX = 20_000_000;
 
@@ -43,6 +46,8 @@ export class Member {
   /** Peers it could not reach, or lost, until when; and holders it has reached; by key. */
   readonly #avoided = new Map<string, Ms>();
   readonly reached = new Set<string>();
+  /** Whom it was introduced to, either way, when, by key. */
+  readonly #introduced = new Map<string, Ms>();
   /** As a guest: holders it could and could not reach. Who fails often sits behind a NAT that few can meet. */
   guestOk = 0;
   guestFails = 0;
@@ -96,6 +101,16 @@ export class Member {
 
   isAvoiding(now: Ms, holder: Member): boolean {
     return now < (this.#avoided.get(holder.key) ?? now);
+  }
+
+  noteIntroduced(now: Ms, other: Member): void {
+    if (this.#introduced.size >= INTRODUCED_MAX) this.#introduced.clear();
+    this.#introduced.set(other.key, now);
+  }
+
+  wasIntroduced(now: Ms, other: Member): boolean {
+    const at = this.#introduced.get(other.key);
+    return at !== undefined && now - at < INTRODUCED_MS;
   }
 
   /** As far as is known, it can connect to `holder`. */

@@ -82,6 +82,30 @@ describe("neighbours", () => {
     expect(neighbours.toReplace(ms(2002), none)).toEqual([]);
   });
 
+  test("are asked of the edge ever more seldom while none come", () => {
+    const asks: number[] = [];
+    const ask = (untilMs: number): void => {
+      while (neighbours.wantAt <= untilMs) {
+        const at = neighbours.wantAt;
+        if (neighbours.toWant(at) > 0) asks.push(at);
+      }
+    };
+    ask(60_000);
+    expect(asks).toEqual([]); /* not welcome yet */
+    neighbours.handleWelcome(ms(0));
+    ask(50_000);
+    expect(asks).toEqual([3000, 6000, 12_000, 24_000, 36_000, 48_000]);
+    add(1);
+    ask(63_000);
+    expect(asks.slice(6)).toEqual([60_000, 63_000]);
+    neighbours.addCandidates([refOf(9)]);
+    expect(neighbours.toWant(ms(66_000))).toBe(0);
+    neighbours.takeCandidate();
+    expect(neighbours.toWant(ms(69_000))).toBe(3);
+    for (let id = 2; id < 5; id++) add(id);
+    expect([neighbours.isFull, neighbours.toWant(ms(70_000)) > 0]).toEqual([true, true]);
+  });
+
   test("that feed us or are fed by us stay", () => {
     const bad = add(1, "mesh", 0.2);
     for (let id = 2; id < 5; id++) add(id, "mesh", 0.8);

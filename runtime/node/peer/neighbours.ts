@@ -3,7 +3,7 @@
  * how well it has served, and who is let in, asked for, or gives way to somebody better (docs/SWARM.md, Neighbours).
  */
 import type { Random } from "../../base/prng.ts";
-import { type Ms, ms } from "../../base/time.ts";
+import { type Ms, ms, NEVER } from "../../base/time.ts";
 import type { Session } from "../../core/session/session.ts";
 import { HIT_RATE_UNKNOWN, type NeighbourFeatures, smoothHitRate } from "../../score/features.ts";
 import type { Scorer } from "../../score/scorer.ts";
@@ -15,6 +15,11 @@ import type { SwarmParams } from "../swarm-params.ts";
 const ANSWER_GAIN = 1 / 8;
 /** Scores are worked out anew this often at most. */
 const SCORE_MS = 250;
+/** The edge is asked for more peers this often while that brings some, ever more seldom while it does not. */
+const WANT_MS = 3000;
+const WANT_MS_MAX = 12_000;
+/** Asked for by who has enough: somebody better may be among them. */
+const WANT_BETTER = 4;
 /** Candidates remembered. */
 const CANDIDATES_MAX = 64;
 
@@ -124,6 +129,9 @@ export class Neighbours {
   #meshed = 0;
   #parents = 0;
   #replaceAt: Ms | undefined;
+  /** When the edge is next to be asked for peers. */
+  wantAt: Ms = NEVER;
+  #wantMs = WANT_MS;
 
   constructor(params: SwarmParams, random: Random, scorer: Scorer) {
     this.#params = params;
@@ -159,8 +167,10 @@ export class Neighbours {
     const gossipAt = ms(now + this.#random.next() * this.#params.gossipMs);
     const neighbour = new Neighbour(session, nodeKey(node), region, role, now, gossipAt);
     neighbour.isMeshed = role === "mesh" && !this.isFull;
-    if (neighbour.isMeshed) this.#meshed++;
-    else if (role === "parent") this.#parents++;
+    if (neighbour.isMeshed) {
+      this.#meshed++;
+      this.#wantMs = WANT_MS;
+    } else if (role === "parent") this.#parents++;
     this.#byKey.set(neighbour.key, neighbour);
     session.attached = neighbour;
     this.list.push(neighbour);
@@ -171,8 +181,10 @@ export class Neighbours {
   remove(session: Session): Neighbour | undefined {
     const neighbour = this.of(session);
     if (neighbour === undefined) return undefined;
-    if (neighbour.isMeshed) this.#meshed--;
-    else if (neighbour.role === "parent") this.#parents--;
+    if (neighbour.isMeshed) {
+      this.#meshed--;
+      this.#wantMs = WANT_MS;
+    } else if (neighbour.role === "parent") this.#parents--;
     session.attached = undefined;
     this.#byKey.delete(neighbour.key);
     const at = this.list.indexOf(neighbour);
@@ -188,6 +200,20 @@ export class Neighbours {
       if (this.candidates.size >= CANDIDATES_MAX) return;
       this.candidates.set(key, ref);
     }
+  }
+
+  /** The edge has this peer in its swarm, and names some by itself. */
+  handleWelcome(now: Ms): void {
+    this.#wantMs = WANT_MS;
+    this.wantAt = ms(now + WANT_MS);
+  }
+
+  /** How many peers to ask the edge for now; 0 = none. */
+  toWant(now: Ms): number {
+    this.wantAt = ms(now + this.#wantMs);
+    this.#wantMs = Math.min(2 * this.#wantMs, WANT_MS_MAX);
+    if (this.candidates.size > 0) return 0;
+    return this.isFull ? WANT_BETTER : Math.min(this.missing, this.#params.candidates);
   }
 
   /** Takes a candidate to connect to, or undefined. */

@@ -34,8 +34,6 @@ import { UploadGate } from "./upload-gate.ts";
 
 /** CONNECTs to neighbours under way at once. */
 const DIALS_MAX = 6;
-/** The edge is asked for more peers this often while there are too few. */
-const WANT_MS = 3000;
 /** What the start burst is about to bring is not asked for. */
 const START_GRACE_MS = 400;
 export class PeerSwarm implements SessionHost {
@@ -55,7 +53,6 @@ export class PeerSwarm implements SessionHost {
   #carried = 0;
   #childrenMax = 0;
   #begunAt: Ms = NEVER;
-  #wantAt: Ms = NEVER;
   readonly #telling: PeerTelling;
   readonly #gate: UploadGate;
   #isWelcome = false;
@@ -137,7 +134,7 @@ export class PeerSwarm implements SessionHost {
         this.acceptor.ticketKey = message.key;
         this.neighbours.ownRegion = message.region;
         this.#isWelcome = true;
-        this.#wantAt = ms(now + WANT_MS);
+        this.neighbours.handleWelcome(now);
         if (this.#options.ownAddresses !== undefined && this.#options.ownAddresses.length > 0) {
           this.#edge?.sendControl(now, { t: "here", at: this.#options.ownAddresses.slice(0, 3) });
         }
@@ -184,14 +181,17 @@ export class PeerSwarm implements SessionHost {
   /* ---------------------------------------------------------------- time */
 
   nextTimeout(): Ms {
-    const next = Math.min(this.#wantAt, this.#telling.reportAt);
+    const next = Math.min(this.neighbours.wantAt, this.#telling.reportAt);
     return ms(Math.min(next, this.#dialer.nextTimeout()));
   }
 
   handleTimeout(now: Ms): void {
     this.#dialer.handleTimeout(now);
     if (now >= this.#telling.reportAt) this.#telling.report(now, this.#isWelcome);
-    if (now >= this.#wantAt) this.#wantPeers(now);
+    if (now >= this.neighbours.wantAt) {
+      const count = this.neighbours.toWant(now);
+      if (count > 0) this.#edge?.sendControl(now, { t: "want", count });
+    }
   }
 
   /** Called with the peer's ticks while it plays. */
@@ -210,14 +210,6 @@ export class PeerSwarm implements SessionHost {
     }
     this.#telling.gossip(now, playback);
     this.#telling.feedParents(now, playback);
-  }
-
-  #wantPeers(now: Ms): void {
-    this.#wantAt = ms(now + WANT_MS);
-    const { missing } = this.neighbours;
-    if (this.#edge === undefined || this.neighbours.candidates.size > 0) return;
-    const count = missing > 0 ? Math.min(missing, this.params.candidates) : 4;
-    this.#edge.sendControl(now, { t: "want", count });
   }
 
   /* ---------------------------------------------------------------- connecting */
