@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ms, NEVER } from "../../base/time.ts";
 import { AckTiming } from "./session-ack.ts";
-import { ACK_FAST, ACK_PEER, ACK_REPEAT_FOR_MS } from "./session-types.ts";
+import { ACK_FAST, ACK_HASTE_MS, ACK_PEER, ACK_REPEAT_FOR_MS } from "./session-types.ts";
 
 test("waits after the first packet, not after a number of them, not for long with control", () => {
   const timing = new AckTiming(ACK_PEER);
@@ -23,6 +23,19 @@ test("hurries with a gap where the sender repairs, not where the receiver does",
   const peer = new AckTiming(ACK_PEER);
   peer.noteFresh(ms(112), true, 1, false);
   expect(peer.ackDueAt).toBe(ms(112 + ACK_PEER.delayMs));
+});
+
+test("hurries when asked to, not more often than is worth it, and never without news", () => {
+  const timing = new AckTiming(ACK_PEER);
+  timing.hastenAck(ms(900));
+  expect(timing.ackDueAt).toBe(NEVER);
+  timing.noteFresh(ms(1000), false, 1, false);
+  timing.hastenAck(ms(1000));
+  expect(timing.ackDueAt).toBe(ms(1000));
+  timing.noteAckSent(ms(1000));
+  timing.noteFresh(ms(1100), false, 1, false);
+  timing.hastenAck(ms(1100));
+  expect(timing.ackDueAt).toBe(ms(1000 + ACK_HASTE_MS));
 });
 
 test("feedback waits for an ACK, the latest of it, until the earliest time that was asked for", () => {

@@ -6,7 +6,13 @@
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import type { FeedbackEntry } from "../../wire/feedback.ts";
-import { ACK_FAST, ACK_REPEAT_FOR_MS, ACK_REPEATS, type AckProfile } from "./session-types.ts";
+import {
+  ACK_FAST,
+  ACK_HASTE_MS,
+  ACK_REPEAT_FOR_MS,
+  ACK_REPEATS,
+  type AckProfile,
+} from "./session-types.ts";
 
 const NO_ENTRIES: readonly FeedbackEntry[] = [];
 
@@ -17,6 +23,7 @@ export class AckTiming {
   /** Until then the path counts as lossy. */
   #lossyUntil = 0;
   #repeatsLeft = 0;
+  #ackSentAt = 0;
   #feedback: { until: Ms; entries: readonly FeedbackEntry[] } | undefined;
 
   constructor(profile: AckProfile) {
@@ -41,8 +48,15 @@ export class AckTiming {
 
   /** An ACK goes out now. */
   noteAckSent(now: Ms): void {
+    this.#ackSentAt = now;
     this.ackDueAt = this.#repeatsLeft > 0 ? ms(now + this.ackProfile.delayMs) : NEVER;
     if (this.#repeatsLeft > 0) this.#repeatsLeft--;
+  }
+
+  /** What waits to be acknowledged is worth telling soon, though not each packet of its kind. */
+  hastenAck(now: Ms): void {
+    const at = Math.max(now, this.#ackSentAt + ACK_HASTE_MS);
+    if (this.ackDueAt !== NEVER) this.ackDueAt = ms(Math.min(this.ackDueAt, at));
   }
 
   /** What waits for an ACK leaves alone then. */

@@ -43,7 +43,7 @@ export const ACK_FAST: AckProfile = {
   repairs: "sender",
 };
 export const ACK_PEER: AckProfile = {
-  delayMs: 500,
+  delayMs: 1000,
   everyPackets: 32,
   pingStartMs: [0, 250, 750],
   pingMs: 20_000,
@@ -54,6 +54,8 @@ export const ACK_PEER: AckProfile = {
 /** Between edges, where the mesh pings by itself (mesh-link.ts). */
 export const ACK_EDGE: AckProfile = { ...ACK_FAST, delayMs: 5 };
 
+/** Between two ACKs that hurry (`hastenAck`) at least. */
+export const ACK_HASTE_MS = 400;
 /** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
 export const ACK_REPEAT_FOR_MS = 1000;
 export const ACK_REPEATS = 1;

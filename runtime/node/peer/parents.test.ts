@@ -43,6 +43,14 @@ describe("parents", () => {
     }
   }
 
+  test("that push later than they ever do are told of, resent and pulled fragments are not", () => {
+    come(0, 80);
+    const usual = parents.lateAfterMs(0);
+    expect(parents.handleFresh(ms(900), 80, usual - 1, true)).toBe(false);
+    expect(parents.handleFresh(ms(1000), 84, usual + 100, false)).toBe(false);
+    expect(parents.handleFresh(ms(1000), 88, usual + 100, true)).toBe(true);
+  });
+
   test("are connected to; the edge pushes on until they stand", () => {
     parents.handleParents(ms(0), [{ mask: 0b0011, peer: REF }]);
     expect(said).toEqual([["connect", 1, 0b0011, 100]]);

@@ -176,9 +176,13 @@ export class Parents {
     return undefined;
   }
 
-  /** A fragment has come fresh, from anybody; `isPushed`: by its parent, the first time. */
-  handleFresh(now: Ms, number: number, ageMs: number, isPushed: boolean): void {
+  /**
+   * A fragment has come fresh, from anybody; `isPushed`: by its parent, the first time. True when it came later than
+   * that one's ever do: a queue may be growing there.
+   */
+  handleFresh(now: Ms, number: number, ageMs: number, isPushed: boolean): boolean {
     const k = number % this.#params.subStreams;
+    const isLate = isPushed && ageMs > this.lateAfterMs(k);
     if (isPushed) {
       const error = ageMs - (this.#lagMs[k] as number);
       this.#lagMs[k] = (this.#lagMs[k] as number) + error / 8;
@@ -196,6 +200,7 @@ export class Parents {
       this.#seenAt[k] = now;
     }
     if (serialDiff(number, this.#newestOfAll) > 0) this.#newestOfAll = number;
+    return isLate;
   }
 
   /** Looks for parents that have fallen silent while the stream goes on, or never answered. */

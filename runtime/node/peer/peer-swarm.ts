@@ -36,6 +36,9 @@ import { UploadGate } from "./upload-gate.ts";
 const DIALS_MAX = 6;
 /** What the start burst is about to bring is not asked for. */
 const START_GRACE_MS = 400;
+/** For so long a session's pushes are acknowledged quickly: its sender may just be taking on children. */
+const NEW_PARENT_MS = 10_000;
+
 export class PeerSwarm implements SessionHost {
   readonly #context: NodeContext;
   readonly #options: PeerOptions;
@@ -173,7 +176,9 @@ export class PeerSwarm implements SessionHost {
     this.puller.handleFresh(now, header.number, from);
     const isPushed = flagPhase(header.flags) === Phase.push && (header.flags & FLAG_RESENT) === 0;
     const ageMs = playback.intake.index.ageOf(header.number, now);
-    this.parents.handleFresh(now, header.number, ageMs, isPushed);
+    const isLate = this.parents.handleFresh(now, header.number, ageMs, isPushed);
+    /* A parent learns what its uplink bears from our ACKs: while it is new to us, and when a queue seems to grow. */
+    if (from !== this.#edge && (isLate || now - from.since < NEW_PARENT_MS)) from.hastenAck(now);
     const { number, index, total, flags } = header;
     this.outlet.fanOut(now, number, index, total, flags, bytes);
   }
