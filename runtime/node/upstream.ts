@@ -26,6 +26,8 @@ const BUSY_ATTEMPTS_MAX = 5;
 const MOVED_MAX = 3;
 /** With other edges to turn to, a silent one is asked so often: 1 s in all. */
 const ATTEMPTS_OF_MANY = 3;
+/** A HELLO to the only edge there is: a lost one must not cost a viewer its quick start. */
+const HELLO_RETRY_MS = 80;
 /** An edge silent for this long is pinged, this often, where there are others. */
 const QUIET_MS = 350;
 const QUIET_PING_MS = 150;
@@ -205,7 +207,7 @@ export class Upstream {
       to,
       host,
       ack,
-      ...(hasOthers ? { attemptsMax: ATTEMPTS_OF_MANY } : {}),
+      ...(hasOthers ? { attemptsMax: ATTEMPTS_OF_MANY } : { helloRetryMs: HELLO_RETRY_MS }),
       params: (cookie, cid) => params(cookie, cid, this.#moved === 0 ? undefined : this.#moved),
       done: (at, result) => this.#handleResult(at, to, result),
     });

@@ -23,6 +23,9 @@ import type { AckProfile, Session, SessionHost } from "./session.ts";
 import { isSame } from "./session-path.ts";
 
 const RETRY_MS_FIRST = 150;
+/** After the cookie the round trip is known: CONNECT is repeated once it has passed by this factor and margin. */
+const CONNECT_RTTS = 1.25;
+const CONNECT_MARGIN_MS = 20;
 const RETRY_MS_MAX = 2000;
 const ATTEMPTS_MAX = 6;
 
@@ -43,6 +46,8 @@ export interface ConnectorOptions {
   /** In place of a cookie: no HELLO is needed. */
   readonly ticket?: Uint8Array | undefined;
   readonly attemptsMax?: number;
+  /** A HELLO is repeated after this, doubling; 150 ms unless told. */
+  readonly helloRetryMs?: number;
   readonly host: SessionHost;
   readonly ack: AckProfile;
   /** CONNECT parameters, given the cookie they may have to prove a key over. */
@@ -57,8 +62,9 @@ export class Connector {
   #packet: Uint8Array;
   #to: readonly Address[];
   #attempts = 0;
-  #retryMs = RETRY_MS_FIRST;
+  #retryMs: number;
   #retryAt: Ms;
+  readonly #begunAt: Ms;
   #isDone = false;
   /** Whose cookie has come: from then on only that one is asked. */
   answeredBy: Address | undefined;
@@ -74,6 +80,8 @@ export class Connector {
       ticket === undefined
         ? encodeHello({ cid: this.#cid, versions: [WIRE_VERSION] })
         : this.#connectPacket(ticket);
+    this.#retryMs = options.helloRetryMs ?? RETRY_MS_FIRST;
+    this.#begunAt = now;
     this.#retryAt = now;
     this.handleTimeout(now);
   }
@@ -138,8 +146,9 @@ export class Connector {
     this.answeredBy = from;
     this.#to = [from];
     this.#packet = this.#connectPacket(cookie.cookie);
+    const afterMs = (now - this.#begunAt) * CONNECT_RTTS + CONNECT_MARGIN_MS;
+    this.#retryMs = Math.min(RETRY_MS_FIRST, afterMs);
     this.#attempts = 0;
-    this.#retryMs = RETRY_MS_FIRST;
     this.#retryAt = now;
     this.handleTimeout(now);
     return true;
