@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { ProtocolViolation } from "../base/errors.ts";
 import { ms } from "../base/time.ts";
 import { MAX_BODY_BYTES } from "../core/hot-path/hot-path.ts";
 import type { Session } from "../core/session/session.ts";
@@ -30,11 +29,11 @@ describe("an intake", () => {
   });
 
   /** A fragment out of the middle of a segment that begins with 90. */
-  function come(number: number, flags = 0, begin = 90): void {
+  function come(number: number, flags = 0, begin = 90, from = {} as Session): void {
     const header = { stream: 1, number, index: number - begin, total: 60, flags };
     const place = header as unknown as FragmentHeader;
     const data = new Uint8Array(MAX_BODY_BYTES);
-    intake.handleFragment(ms(number), {} as Session, place, data, 0, data.length, 0);
+    intake.handleFragment(ms(number), from, place, data, 0, data.length, 0);
   }
 
   test("tells of what is new, whatever brought it, and counts by phase", () => {
@@ -50,9 +49,28 @@ describe("an intake", () => {
     expect(intake.fragmentsByPhase[Phase.compensation]).toBe(0);
   });
 
-  test("refuses a fragment that has changed its place, or is far ahead of all others", () => {
+  test("takes no second word on a segment that is not whole: it is lost, not the session", () => {
     come(92);
-    expect(() => come(93, 0, 91)).toThrow(ProtocolViolation);
+    come(93, 0, 91);
+    expect(intake.refused).toBe(1);
+    expect(fresh).toEqual([92]);
+  });
+
+  test("believes a leap by a peer when a second fragment says the same", () => {
+    const peer = { isReceiverRepaired: true } as Session;
+    const leap = (number: number) => come(number, 0, number - (number % 10), peer);
+    come(92);
+    leap(20_001);
+    come(93);
+    leap(9001);
+    leap(9003);
+    leap(9004);
+    expect(fresh).toEqual([92, 93, 9003, 9004]);
+    expect(intake.refused).toBe(2);
+  });
+
+  test("refuses a fragment that is far ahead of all others", () => {
+    come(92);
     expect(() => come(92 + (1 << 17), 0, 60 + (1 << 17))).toThrow("ahead");
   });
 

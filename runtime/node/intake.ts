@@ -3,7 +3,7 @@
  * by segment, and the clock that tells their capture times. An edge passes on what comes in here; a peer plays it.
  */
 import { ProtocolViolation } from "../base/errors.ts";
-import { type Ms, ms } from "../base/time.ts";
+import { type Ms, ms, NEVER } from "../base/time.ts";
 import { type HotPath, Inserted, Status } from "../core/hot-path/hot-path.ts";
 import { SegmentIndex, type SegmentIndexOptions } from "../core/segments/segment-index.ts";
 import type { Session, StreamSink } from "../core/session/session.ts";
@@ -37,6 +37,11 @@ export interface IntakeListener {
 
 /** A fragment this far ahead of the newest one cannot be of the same stream: over a minute at 10 Mbit/s. */
 const JUMP_FRAGMENTS_MAX = 1 << 16;
+/**
+ * One so far ahead, half a second at 10 Mbit/s, is believed when a second one says the same: a single wrong number
+ * from a peer would move the window away from all that is still to come.
+ */
+const LEAP_FRAGMENTS = 512;
 
 export class Intake implements StreamSink {
   readonly stream: StreamIdentity;
@@ -49,8 +54,10 @@ export class Intake implements StreamSink {
   readonly bytesByPhase = [0, 0, 0, 0];
   repaired = 0;
   duplicates = 0;
-  /** Fragments lost because memory was full even after eviction. */
+  /** Fragments lost: memory was full even after eviction, too far ahead to be believed, contradicting others. */
   refused = 0;
+  /** The last fragment that leapt ahead and was not believed; −1 = none. */
+  #leapt = -1;
   lastArrivalAt: Ms = ms(Number.NEGATIVE_INFINITY);
 
   constructor(
@@ -79,6 +86,11 @@ export class Intake implements StreamSink {
     if (jump > JUMP_FRAGMENTS_MAX && !this.index.isEmpty) {
       throw new ProtocolViolation("limit", `fragment ${header.number} is ${jump} ahead`);
     }
+    const isLeap = session.isReceiverRepaired && jump > LEAP_FRAGMENTS && !this.index.isEmpty;
+    if (isLeap && !this.#isConfirmed(header.number)) {
+      this.refused++;
+      return;
+    }
     const slot = given === 0 ? this.#store(data, at, end) : given;
     if (slot <= 0) {
       this.refused++;
@@ -88,7 +100,8 @@ export class Intake implements StreamSink {
     const result = this.index.insert(now, header, slot);
     if (given === 0) this.#hot.payloadRelease(slot);
     if (result === Status.conflict) {
-      throw new ProtocolViolation("conflict", `fragment ${header.number} has changed its place`);
+      this.#handleConflict(header);
+      return;
     }
     if (result === Status.duplicate) this.duplicates++;
     if (result !== Inserted.fresh && result !== Inserted.completed) return;
@@ -100,6 +113,23 @@ export class Intake implements StreamSink {
     const first = (header.number - header.index) >>> 0;
     this.#listener.handleFresh(now, this, header, bytes, session);
     if (result === Inserted.completed) this.#listener.handleWhole(now, this, first);
+  }
+
+  /**
+   * What contradicts a segment that is whole is its sender's fault. Of one that is not, nobody knows who was wrong: it
+   * is lost, not the session of whoever comes second.
+   */
+  #handleConflict({ number }: FragmentHeader): void {
+    this.refused++;
+    if ((this.index.segmentOf(number)?.wholeAt ?? NEVER) === NEVER) return;
+    throw new ProtocolViolation("conflict", `fragment ${number} has changed its place`);
+  }
+
+  /** Whether the fragment before that leapt ahead said the same; the next one is held against this one. */
+  #isConfirmed(number: number): boolean {
+    const isNear = this.#leapt >= 0 && Math.abs((number - this.#leapt) | 0) <= LEAP_FRAGMENTS;
+    this.#leapt = isNear ? -1 : number;
+    return isNear;
   }
 
   /** This run as an outlet sends it on; closing that leaves the run itself alone. */
