@@ -42,8 +42,9 @@ export interface SwarmParams {
   readonly replaceShare: number;
   /** A candidate must beat the one it replaces by this factor. */
   readonly replaceHysteresis: number;
-  /** Each neighbour gets a MAP this often; a random phase each. */
+  /** Each neighbour gets a MAP this often at most, at a random phase; more seldom beyond so many maps a second. */
   readonly gossipMs: number;
+  readonly mapsPerSecond: number;
   /** A request to a neighbour is given up after RTT and this. */
   readonly pullPatienceMs: number;
   readonly pullsInFlightMax: number;
@@ -96,6 +97,7 @@ export function createSwarmParams(over: Partial<SwarmParams>): SwarmParams {
     replaceShare: 0.1,
     replaceHysteresis: 1.2,
     gossipMs: 1000,
+    mapsPerSecond: 25,
     pullPatienceMs: 40,
     pullsInFlightMax: 64,
     parentDeadMs: 500,

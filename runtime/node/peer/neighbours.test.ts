@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { Prng } from "../../base/prng.ts";
 import { ms } from "../../base/time.ts";
-import type { Session } from "../../core/session/session.ts";
+import { ACK_PEER, type Session } from "../../core/session/session.ts";
 import { createScorer } from "../../score/scorer.ts";
 import type { PeerRef } from "../../wire/swarm.ts";
 import { createSwarmParams } from "../swarm-params.ts";
@@ -46,6 +46,21 @@ describe("neighbours", () => {
     neighbours.remove(parent.session);
     neighbours.remove((neighbours.list[1] as Neighbour).session);
     expect([neighbours.isFull, neighbours.meshed, neighbours.missing]).toEqual([false, 2, 2]);
+  });
+
+  test("get maps at a pace that is bounded for all together, and keeps sessions alive", () => {
+    const paced = (gossipMs: number, mapsPerSecond: number): number[] => {
+      const random = new Prng(1);
+      const params = createSwarmParams({ neighboursMax: 9, gossipMs, mapsPerSecond });
+      neighbours = new Neighbours(params, random, createScorer("rtt", random));
+      return Array.from({ length: 9 }, (_, id) => {
+        add(id + 1);
+        return neighbours.gossipMs;
+      });
+    };
+    const last = ACK_PEER.keepaliveMs - 100;
+    expect(paced(1000, 5)).toEqual([1000, 1000, 1000, 1000, 1000, 1200, last, last, last]);
+    expect(paced(2000, 5).at(-1)).toBe(2000);
   });
 
   test("are found by session and by node until they leave", () => {

@@ -4,7 +4,7 @@
  */
 import type { Random } from "../../base/prng.ts";
 import { type Ms, ms, NEVER } from "../../base/time.ts";
-import type { Session } from "../../core/session/session.ts";
+import { ACK_PEER, type Session } from "../../core/session/session.ts";
 import { HIT_RATE_UNKNOWN, type NeighbourFeatures, smoothHitRate } from "../../score/features.ts";
 import type { Scorer } from "../../score/scorer.ts";
 import type { MapPacket, PeerRef } from "../../wire/swarm.ts";
@@ -20,6 +20,8 @@ const WANT_MS = 3000;
 const WANT_MS_MAX = 12_000;
 /** Asked for by who has enough: somebody better may be among them. */
 const WANT_BETTER = 4;
+/** Maps come at least this often, so that they keep a session alive by themselves. */
+const GOSSIP_MS_MAX = ACK_PEER.keepaliveMs - 100;
 /** Candidates remembered. */
 const CANDIDATES_MAX = 64;
 
@@ -149,6 +151,12 @@ export class Neighbours {
     return Math.max(0, this.#params.neighboursMax - this.#meshed - this.#parents);
   }
 
+  /** How often each of those gets a MAP: what counts is how many are sent in all. */
+  get gossipMs(): number {
+    const { gossipMs, mapsPerSecond } = this.#params;
+    return Math.max(gossipMs, Math.min(GOSSIP_MS_MAX, (this.#meshed * 1000) / mapsPerSecond));
+  }
+
   get isFull(): boolean {
     return this.missing === 0;
   }
@@ -265,7 +273,7 @@ export class Neighbours {
       .filter((each) => !isBound(each) && now - each.since > replaceMs)
       .sort((a, b) => a.score - b.score);
     const median = scored[scored.length >> 1]?.score ?? 0;
-    const count = Math.min(this.candidates.size, Math.ceil(this.list.length * replaceShare));
+    const count = Math.min(this.candidates.size, Math.ceil(scored.length * replaceShare));
     return scored.slice(0, count).filter((each) => each.score * replaceHysteresis < median);
   }
 }

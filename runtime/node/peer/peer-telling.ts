@@ -102,7 +102,7 @@ export class PeerTelling {
 
   /** Tells each neighbour what is here, when its turn has come. */
   gossip(now: Ms, playback: Playback): void {
-    const { gossipMs } = this.#swarm.params;
+    const { gossipMs } = this.#swarm.neighbours;
     const { hot } = this.#context;
     const { store } = playback.intake.index;
     let map: MapShape | undefined;
