@@ -135,6 +135,8 @@ export interface ConnectParams {
   readonly from?: number | undefined;
   /** How many edges in a row have sent it on, 1..255; absent = none. */
   readonly moved?: number | undefined;
+  /** 1: a viewer that uploads nothing to others; absent = it may. */
+  readonly consumes?: number | undefined;
   /** A publisher's, 32 B: cookie.ts `proofOf`; an edge's: mesh-proof.ts. */
   readonly proof?: Uint8Array | undefined;
   /** An edge's. */
@@ -207,6 +209,7 @@ function connectParamsOf(fields: Fields): ConnectParams | undefined {
     k: integerField(fields, "k", 1, SUB_STREAMS_MAX),
     from: integerField(fields, "from", 0, U32_MAX),
     moved: integerField(fields, "moved", 1, 255),
+    consumes: integerField(fields, "consumes", 1, 1),
     claim: claimOf(fields),
   };
   for (const [name, value] of Object.entries(optional)) {

@@ -22,6 +22,10 @@ const STUCK_MIN = 3;
 /** Each slot costs the edge a push, however small: those that can hold this share of a full one are opened first. */
 const LEAST_SHARES = [0.8, 0.5] as const;
 
+/** A slot that carries so many times the mean is worth going beyond what pushes may take, up to this factor. */
+const SWAP_GAIN = 2;
+const SWAP_OVER_MAX = 1.1;
+
 interface Candidate {
   readonly member: Member;
   /** Children it could have beyond those planned. */
@@ -54,6 +58,7 @@ export class Recruiting {
     }
     if (!isMet) this.#recruit(now, pushBpsMax, childrenFirst);
     if (this.#affordable(pushBpsMax) >= 1) this.#helpStuck(now);
+    else if (!isMet) this.#swap(now, pushBpsMax);
   }
 
   /** Slots that the edge can still afford to feed. */
@@ -81,6 +86,23 @@ export class Recruiting {
       if (Math.max(...missing) <= 0) return true;
     }
     return false;
+  }
+
+  /**
+   * Under a cap that is reached: somebody who can carry far more than a slot does on the mean gets one all the same.
+   * Small slots are merged into it then (edge-swarm-slots.ts), and the pushes sink below the cap again.
+   */
+  #swap(now: Ms, pushBpsMax: number): void {
+    if (this.#demand.pushBps > pushBpsMax * SWAP_OVER_MAX) return;
+    const room = this.#room;
+    const slots = Math.max(1, room.slotCount);
+    const mean = room.slots.flat().reduce((sum, slot) => sum + slot.children.size, 0) / slots;
+    const [best] = this.#candidates(now, false);
+    if (best === undefined || best.spare < Math.max(mean * SWAP_GAIN, room.params.childrenFirst))
+      return;
+    const missing = room.slots.map((_, k) => this.#demand.missing(k));
+    const k = this.#worst(missing, best.member, false);
+    if (k >= 0) this.#open(now, best.member, k);
   }
 
   /** Those who could carry something more, the worthiest first. */

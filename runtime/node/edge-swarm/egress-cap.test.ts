@@ -29,6 +29,17 @@ describe("an edge's egress cap", () => {
     expect(cap.isShortFor(0, 20 * MBPS)).toBe(true);
   });
 
+  test("keeps most of what it may spend for those who carry others", () => {
+    const cap = new EgressCap(10 * MBPS);
+    expect(cap.isShortFor(1 * MBPS, 2.5 * MBPS, false)).toBe(true);
+    expect(cap.isShortFor(1 * MBPS, 2.5 * MBPS, true)).toBe(false);
+    expect(cap.isShortFor(0, 6.9 * MBPS, false)).toBe(false);
+    send(cap, 3 * MBPS, 5);
+    expect(cap.isCalm).toBe(true);
+    send(cap, 5 * MBPS, 5);
+    expect(cap.isCalm).toBe(false);
+  });
+
   test("divides the plan among streams by their demand", () => {
     const cap = new EgressCap(10 * MBPS);
     expect(cap.planBps(30 * MBPS, 40 * MBPS)).toBeCloseTo(5.25 * MBPS, 0);

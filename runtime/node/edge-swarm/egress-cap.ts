@@ -12,6 +12,10 @@ const PLAN_SHARE = 0.7;
 const COMPENSATION_SHARE = 0.15;
 /** A viewer for whom there is room in slots is let in up to this share: it should cost nothing. */
 const PLAN_SHARE_FREE = 0.9;
+/** Start bursts are given below this share: they are as large as two seconds of all sub-streams. */
+const CALM_SHARE = 0.4;
+/** Those who give nothing are let in at the edge's cost up to this share: the rest is for those who carry others. */
+const PLAN_SHARE_CONSUMERS = 0.3;
 /** More children than this no slot gets: the last one would wait too long for each fragment. */
 const CHILDREN_CEILING = 120;
 /** Rooms from this size on have slots, and unproven uplinks count this many times the usual guess. */
@@ -47,9 +51,15 @@ export class EgressCap {
     return this.#rateBps > this.maxBps;
   }
 
+  /** So little is sent that a joiner may have its start burst from here; else its parents give it. */
+  get isCalm(): boolean {
+    return this.#rateBps < this.maxBps * CALM_SHARE;
+  }
+
   /** Whether a viewer that costs `joinBps` is one too many beside `pushBps` of pushes. */
-  isShortFor(joinBps: number, pushBps: number): boolean {
-    const share = joinBps === 0 ? PLAN_SHARE_FREE : PLAN_SHARE;
+  isShortFor(joinBps: number, pushBps: number, isGiver = true): boolean {
+    const paid = isGiver ? PLAN_SHARE : PLAN_SHARE_CONSUMERS;
+    const share = joinBps === 0 ? PLAN_SHARE_FREE : paid;
     return this.isFull || pushBps + joinBps > this.maxBps * share;
   }
 

@@ -101,8 +101,8 @@ export class EdgeAdmission {
   }
 
   #judgeViewer(now: Ms, connect: ConnectPacket): Admission {
-    const { stream, node } = connect.params;
-    const refused = this.#overloadFor(stream);
+    const { stream, node, consumes } = connect.params;
+    const refused = this.#overloadFor(stream, consumes !== 1);
     const sentOn = this.#sentOn(connect, refused !== undefined) ?? refused;
     if (sentOn !== undefined) return sentOn;
     return this.#host.accept(
@@ -116,7 +116,7 @@ export class EdgeAdmission {
     );
   }
 
-  #overloadFor(stream: string): Refusal | undefined {
+  #overloadFor(stream: string, isGiver: boolean): Refusal | undefined {
     if (this.#host.viewers() >= this.#options.maxViewers) {
       return refusal(CloseCode.overloaded, "the edge is full", RETRY_FULL_MS);
     }
@@ -124,7 +124,7 @@ export class EdgeAdmission {
     if (limit !== undefined && (this.#ingests.get(stream)?.outlet.receivers.size ?? 0) >= limit) {
       return refusal(CloseCode.overloaded, `"${stream}" has all the viewers it may`, RETRY_FULL_MS);
     }
-    if (this.#isEgressShortFor(stream)) {
+    if (this.#isEgressShortFor(stream, isGiver)) {
       this.#ingests.open(stream).swarm.handleTurnedAway();
       const retryMs = RETRY_FULL_MS * (0.5 + this.#env.random.next());
       return refusal(CloseCode.overloaded, "the edge may not send more", Math.round(retryMs));
@@ -170,7 +170,7 @@ export class EdgeAdmission {
   }
 
   /** Whether one more viewer would have the edge push more than its cap is planned for. */
-  #isEgressShortFor(stream: string): boolean {
+  #isEgressShortFor(stream: string, isGiver: boolean): boolean {
     const egress = this.#egress;
     const ingest = this.#ingests.get(stream);
     if (egress === undefined || ingest === undefined) return false;
@@ -178,6 +178,7 @@ export class EdgeAdmission {
     return egress.isShortFor(
       joinBps,
       this.#ingests.sum(({ swarm }) => swarm.pushBps),
+      isGiver,
     );
   }
 }

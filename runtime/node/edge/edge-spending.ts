@@ -36,7 +36,7 @@ export function spend(
     ceiling = egress.compensationRate(demandBps, cap.demandBps, fragmentBits);
     const planBps = egress.planBps(demandBps, cap.demandBps);
     swarm.plan(now, paramsWithin(planBps, receivers.size, bitrateBps, params), planBps);
-    swarm.mayBurst = !egress.isFull;
+    swarm.mayBurst = egress.isCalm;
   }
   compensation.tick(now, everyMs, receivers.size, rate, ceiling);
 }

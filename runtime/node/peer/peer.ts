@@ -109,12 +109,15 @@ export class Peer implements PeerCommands, SessionHost {
   #startedUpstream(now: Ms): Upstream {
     if (this.#upstream !== undefined) return this.#upstream;
     this.#joinedAt = now;
+    const { uploadBytesPerSecondMax, metered } = this.#options;
+    const isGiver = uploadBytesPerSecondMax > 0 && metered !== true;
     this.#upstream = new Upstream(this.#context, now, {
       edges: this.#options.edges,
       host: this,
       ack: ACK_FAST,
       params: (_cookie, _cid, moved) => ({
         moved,
+        ...(isGiver ? {} : { consumes: 1 }),
         role: "viewer",
         stream: this.#options.stream,
         agent: this.#options.agent,
