@@ -16,8 +16,8 @@ const SILENCE_MS_MAX = 10_000;
  * What a node may keep: the edge its retention and a group of 12 s, all others share those bytes.
  */
 const KEPT_MS = 20_000;
-/** A viewer: three seconds and the current group. */
-const KEPT_BY_PEER_MS = 6000;
+/** A viewer: three seconds and the current group, which may be 12 s. */
+const KEPT_BY_PEER_MS = 15_000;
 const KEPT_SLACK_BYTES = 4 << 20;
 /** After everybody has gone the network must be silent within this. */
 export const QUIET_MS = 10_000;
