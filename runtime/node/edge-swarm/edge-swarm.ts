@@ -31,7 +31,9 @@ const UNMET_MS = 120_000;
 const LOST_MS = 5000;
 /** Start bursts by the edge: this share of the demand, and this many seconds of media in advance. */
 const BURST_SHARE = 0.02;
-const BURST_SECONDS_MAX = 3000;
+const BURST_SECONDS_MAX = 1000;
+/** And as many for each member: a crowd that comes at once gets them, the same crowd over and over does not. */
+const BURST_SECONDS_EACH = 3;
 
 export class EdgeSwarm {
   readonly #room: SwarmRoom;
@@ -108,13 +110,14 @@ export class EdgeSwarm {
    */
   #takeBurst(now: Ms): boolean {
     if (!this.mayBurst) return false;
-    const bytesPerMs = (this.#room.outlet.bitrateBps / 8000) * BURST_SHARE * this.#room.list.length;
+    const { bitrateBps, list } = this.#room;
+    const bytesPerMs = (bitrateBps / 8000) * BURST_SHARE * list.length;
     const elapsedMs = Math.max(0, now - this.#burstAt);
     this.#burstAt = now;
     this.#burstDebt = Math.max(0, this.#burstDebt - elapsedMs * bytesPerMs);
     const bytes = this.#room.outlet.burstBytes(now);
-    if (this.#burstDebt + bytes > (this.#room.outlet.bitrateBps / 8) * BURST_SECONDS_MAX)
-      return false;
+    const seconds = BURST_SECONDS_MAX + BURST_SECONDS_EACH * list.length;
+    if (this.#burstDebt + bytes > (bitrateBps / 8) * seconds) return false;
     this.#burstDebt += bytes;
     return true;
   }
