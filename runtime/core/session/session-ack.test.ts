@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ms, NEVER } from "../../base/time.ts";
 import { AckTiming } from "./session-ack.ts";
-import { ACK_FAST, ACK_HASTE_MS, ACK_PEER, ACK_REPEAT_FOR_MS } from "./session-types.ts";
+import { ACK_FAST, ACK_HASTE_MS, ACK_PEER, ACK_VIEWER } from "./session-types.ts";
 
 test("waits after the first packet, not after a number of them, not for long with control", () => {
   const timing = new AckTiming(ACK_PEER);
@@ -61,12 +61,23 @@ test("says an ACK twice for a while after a gap, where the sender repairs", () =
   expect(timing.ackDueAt).toBe(ms(ACK_FAST.delayMs));
   timing.noteAckSent(timing.ackDueAt);
   expect(timing.ackDueAt).toBe(NEVER);
-  const later = ms(ACK_REPEAT_FOR_MS);
+  const later = ms(ACK_FAST.repeatForMs);
   timing.noteFresh(later, false, 1, false);
   timing.noteAckSent(later);
   expect(timing.ackDueAt).toBe(NEVER);
   const peer = new AckTiming(ACK_PEER);
   peer.noteFresh(ms(0), true, 1, false);
-  peer.noteAckSent(ms(0));
+  peer.noteAckSent(peer.ackDueAt);
   expect(peer.ackDueAt).toBe(NEVER);
+});
+
+test("of a viewer to its edge are repeated for a shorter while", () => {
+  const viewer = new AckTiming(ACK_VIEWER);
+  viewer.noteFresh(ms(0), true, 1, false);
+  viewer.noteAckSent(ms(0));
+  expect(viewer.ackDueAt).toBe(ms(ACK_VIEWER.delayMs));
+  const later = ms(ACK_VIEWER.repeatForMs);
+  viewer.noteFresh(later, false, 1, false);
+  viewer.noteAckSent(later);
+  expect(viewer.ackDueAt).toBe(NEVER);
 });

@@ -6,13 +6,7 @@
  */
 import { type Ms, ms, NEVER } from "../../base/time.ts";
 import type { FeedbackEntry } from "../../wire/feedback.ts";
-import {
-  ACK_FAST,
-  ACK_HASTE_MS,
-  ACK_REPEAT_FOR_MS,
-  ACK_REPEATS,
-  type AckProfile,
-} from "./session-types.ts";
+import { ACK_FAST, ACK_HASTE_MS, ACK_REPEATS, type AckProfile } from "./session-types.ts";
 
 const NO_ENTRIES: readonly FeedbackEntry[] = [];
 
@@ -37,10 +31,10 @@ export class AckTiming {
 
   /** A packet came; `pending` are not acknowledged yet, this one included. */
   noteFresh(now: Ms, isGap: boolean, pending: number, isControl: boolean): void {
-    const { repairs, everyPackets, delayMs } = this.ackProfile;
-    if (isGap) this.#lossyUntil = now + ACK_REPEAT_FOR_MS;
-    this.#repeatsLeft = now < this.#lossyUntil && repairs === "sender" ? ACK_REPEATS : 0;
+    const { repairs, everyPackets, delayMs, repeatForMs } = this.ackProfile;
     const isUrgent = isGap && repairs === "sender";
+    if (isUrgent) this.#lossyUntil = now + repeatForMs;
+    this.#repeatsLeft = isUrgent || now < this.#lossyUntil ? ACK_REPEATS : 0;
     if (isUrgent || pending >= everyPackets) this.ackDueAt = now;
     else if (isControl) this.ackDueAt = ms(Math.min(this.ackDueAt, now + ACK_FAST.delayMs));
     else if (this.ackDueAt === NEVER) this.ackDueAt = ms(now + delayMs);

@@ -33,6 +33,8 @@ export interface AckProfile {
    * packet each 120 ms and the receiver sees the gap in all its sub-streams together long before an ACK could tell).
    */
   readonly repairs: "sender" | "receiver";
+  /** After a gap the path counts as lossy for this long, and each ACK is said again, `delayMs` later. */
+  readonly repeatForMs: number;
 }
 export const ACK_FAST: AckProfile = {
   delayMs: 10,
@@ -41,7 +43,10 @@ export const ACK_FAST: AckProfile = {
   pingMs: 2000,
   keepaliveMs: 1000,
   repairs: "sender",
+  repeatForMs: 1000,
 };
+/** Of a viewer to its edge, which as a rule pushes it a part of the stream: an ACK is then about as frequent as a packet. */
+export const ACK_VIEWER: AckProfile = { ...ACK_FAST, repeatForMs: 250 };
 export const ACK_PEER: AckProfile = {
   delayMs: 1000,
   everyPackets: 32,
@@ -49,6 +54,7 @@ export const ACK_PEER: AckProfile = {
   pingMs: 20_000,
   keepaliveMs: 1400,
   repairs: "receiver",
+  repeatForMs: 0,
 };
 
 /** Between edges, where the mesh pings by itself (mesh-link.ts). */
@@ -56,8 +62,7 @@ export const ACK_EDGE: AckProfile = { ...ACK_FAST, delayMs: 5 };
 
 /** Between two ACKs that hurry (`hastenAck`) at least. */
 export const ACK_HASTE_MS = 400;
-/** After a gap the path counts as lossy for this long, and each ACK is said again so often, `delayMs` later. */
-export const ACK_REPEAT_FOR_MS = 1000;
+/** An ACK that tells of a gap, or goes over a lossy path, is said again so often. */
 export const ACK_REPEATS = 1;
 /** Nothing heard for this long: the other side is gone. */
 export const DEAD_MS = 3000;

@@ -37,7 +37,7 @@ const DIALS_MAX = 6;
 /** What the start burst is about to bring is not asked for. */
 const START_GRACE_MS = 400;
 /** For so long a session's pushes are acknowledged quickly: its sender may just be taking on children. */
-const NEW_PARENT_MS = 10_000;
+const NEW_PARENT_MS = 5000;
 
 export class PeerSwarm implements SessionHost {
   readonly #context: NodeContext;

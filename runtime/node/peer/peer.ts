@@ -9,7 +9,7 @@ import type { HotPath } from "../../core/hot-path/hot-path.ts";
 import { Uplink } from "../../core/sending/uplink.ts";
 import { NodeContext } from "../../core/session/node-context.ts";
 import { Outbox, type Output } from "../../core/session/outbox.ts";
-import { ACK_FAST, type Session, type SessionHost } from "../../core/session/session.ts";
+import { ACK_VIEWER, type Session, type SessionHost } from "../../core/session/session.ts";
 import type { CloseCode } from "../../wire/close-code.ts";
 import type { ControlMessage } from "../../wire/control.ts";
 import type { AnswerPacket, ClockEntry } from "../../wire/feedback.ts";
@@ -114,7 +114,7 @@ export class Peer implements PeerCommands, SessionHost {
     this.#upstream = new Upstream(this.#context, now, {
       edges: this.#options.edges,
       host: this,
-      ack: ACK_FAST,
+      ack: ACK_VIEWER,
       params: (_cookie, _cid, moved) => ({
         moved,
         ...(isGiver ? {} : { consumes: 1 }),
