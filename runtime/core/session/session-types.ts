@@ -45,7 +45,7 @@ export const ACK_FAST: AckProfile = {
   repairs: "sender",
   repeatForMs: 1000,
 };
-/** Of a viewer to its edge, which as a rule pushes it a part of the stream: an ACK is then about as frequent as a packet. */
+/** Of a viewer to its edge. That pushes it a part of the stream, as a rule: an ACK is about as frequent as a packet. */
 export const ACK_VIEWER: AckProfile = { ...ACK_FAST, repeatForMs: 250 };
 export const ACK_PEER: AckProfile = {
   delayMs: 1000,
