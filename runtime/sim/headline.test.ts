@@ -33,6 +33,7 @@ test("headline-1k, small: the swarm carries the stream, in time and whole", () =
         stallRatio: { max: 0.001 },
         "firstFrameMs.p95": { max: 600 },
         "phaseShare.push": { min: 0.9 },
+        "afterWarmup.controlRatio": { max: 0.08 },
       },
     },
     trace: traceFor(SEED),
