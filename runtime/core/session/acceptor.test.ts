@@ -5,6 +5,7 @@ import { decodeRefuse, encodeConnect, encodeHello, WIRE_VERSION } from "../../wi
 import { PacketType } from "../../wire/packet.ts";
 import { makeTicket } from "../../wire/swarm.ts";
 import { ALICE, BOB, Pair } from "../testing/session-pair.ts";
+import { ACK_PEER } from "./session-types.ts";
 
 const STRANGER: Address = { family: 4, ip: "192.0.2.7", port: 999 };
 
@@ -116,6 +117,21 @@ describe("a handshake by ticket", () => {
     pair.pass(200);
     expect(pair.a.results.map(({ type }) => type)).toEqual(["open"]);
     expect(pair.packets("alice", PacketType.HELLO)).toEqual([]);
+  });
+
+  test("tells a peer the round trip when its first CONNECT is answered: it need not ping", () => {
+    const pingsAfter = (connectsLost: number): [number, number] => {
+      const pair = new Pair({ ticketKey, ack: ACK_PEER, link: { delayMs: 40 } });
+      let lost = 0;
+      pair.drop = ({ bytes }) => bytes[0] === PacketType.CONNECT && lost++ < connectsLost;
+      const ticket = makeTicket(ticketKey, pair.a.node, ALICE.ip);
+      pair.alice.command((alice, now) => alice.connect(now, [BOB], ticket));
+      pair.pass(1000);
+      const pings = pair.packets("alice", PacketType.PING).length;
+      return [pings, Math.round(pair.a.session.srttMs())];
+    };
+    expect(pingsAfter(0)).toEqual([0, 80]);
+    expect(pingsAfter(1)).toEqual([1, 80]);
   });
 
   test("is silent to HELLOs, to cookies and to tickets of others", () => {

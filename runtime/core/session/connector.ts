@@ -178,6 +178,9 @@ export class Connector {
       return true;
     }
     session.agent = accept.params.agent;
+    /* Said once, so that it is known which CONNECT was answered. */
+    const { ticket } = this.#options;
+    if (ticket !== undefined && this.#attempts === 1) session.handleRoundTrip(now, this.#begunAt);
     this.#finish(now, { type: "open", session, accept });
     return true;
   }

@@ -256,11 +256,17 @@ export class Session extends SessionState {
 
   /** `received` and `sent`: by the other side's clock, of the PING of `sentAt` and its PONG. */
   handlePong(now: Ms, sentAt: Ms, received: number, sent: number): void {
+    this.handleRoundTrip(now, sentAt);
+    if (!this.isReceiverRepaired) this.clock.addSample(sentAt, received, sent, now);
+  }
+
+  /** What was sent at `sentAt` was answered at once. */
+  handleRoundTrip(now: Ms, sentAt: Ms): void {
     this.pongRttMs = now - sentAt;
     this.leastPongMs = Math.min(this.leastPongMs, this.pongRttMs);
-    if (!this.isReceiverRepaired) return void this.clock.addSample(sentAt, received, sent, now);
-    /* Among peers, who need the round-trip time only, one answer is enough for a while. */
-    this.#pingAt = ms(Math.max(this.#pingAt, sentAt + this.ackProfile.pingMs));
+    /* Peers need the round-trip time only: one answer is enough for a while. */
+    if (this.isReceiverRepaired)
+      this.#pingAt = ms(Math.max(this.#pingAt, sentAt + this.ackProfile.pingMs));
   }
 
   handleControlBytes(now: Ms, offset: number, bytes: Uint8Array): void {
