@@ -152,6 +152,20 @@ const PLANS: readonly ChartPlan[] = [
     metric: "cost of a packet",
   },
   {
+    file: "edges-delay",
+    report: "edges",
+    title: "From edge to edge, four edges, 99th percentile",
+    axis: "ms; many paths or one direct path for each stream, one after the other",
+    metric: "edge to edge, p99",
+  },
+  {
+    file: "edges-dear",
+    report: "edges",
+    title: "Bytes on dear lines, by those of sending everything direct over them",
+    axis: "share; wanted: 0.1 with many paths",
+    metric: "dear lines / all direct over them",
+  },
+  {
     file: "viewer-cpu",
     report: "browserless-viewer",
     title: "One viewer without a browser",

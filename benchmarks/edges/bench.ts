@@ -37,7 +37,10 @@ export const edges: Bench = {
   options: {
     seconds: { value: "60", text: "of the undisturbed part" },
     logs: { text: "an empty folder for what edges and viewers say" },
-    paths: { value: "many", text: '"one": each stream by the direct line only, to compare' },
+    paths: {
+      value: "both",
+      text: '"many", "one": each stream by one direct path only, or both, one after the other',
+    },
   },
   run: runEdges,
 };
@@ -49,21 +52,49 @@ interface Missed {
 
 async function runEdges(options: BenchValues): Promise<Report> {
   const seconds = options.number("seconds", 5);
-  const paths = options.text("paths") ?? "many";
+  const paths = options.text("paths") ?? "both";
   const missing = WanNetwork.missing();
+  const results: Result[] = [];
+  const checks: Check[] = [];
+  for (const kind of paths === "both" ? ["many", "one"] : [paths]) {
+    const lab = await runLab(seconds, kind, missing, options.text("logs"));
+    results.push(...lab.results);
+    /* What one path does not reach is what it is compared for. */
+    if (kind === "many" || paths !== "both") checks.push(...lab.checks);
+  }
+  return {
+    name: "edges",
+    commit: commitName(),
+    machine: machineName(),
+    runs: 1,
+    results,
+    ratios: [],
+    workHash: new WorkHash().add(seconds).text(),
+    checks,
+    skipped: missing === undefined ? [] : [`emulated links: need ${missing}`],
+  };
+}
+
+async function runLab(
+  seconds: number,
+  paths: string,
+  missing: string | undefined,
+  logs: string | undefined,
+): Promise<Lab> {
   const places =
     missing === undefined ? await openNamespaces(await WanNetwork.open()) : openLoopback(missing);
-  const stage = new Stage(places, options.text("logs"));
+  const stage = new Stage(places, logs);
   try {
     await stage.open();
-    return await play(stage, places, seconds, paths);
+    const lab = new Lab(stage, places, paths);
+    await play(lab, stage, places, seconds);
+    return lab;
   } finally {
     await stage.close();
   }
 }
 
-async function play(stage: Stage, places: Places, seconds: number, paths: string): Promise<Report> {
-  const lab = new Lab(stage, places, paths);
+async function play(lab: Lab, stage: Stage, places: Places, seconds: number): Promise<void> {
   await lab.begin();
   await lab.undisturbed(seconds);
   if (places.missing === undefined) {
@@ -79,18 +110,6 @@ async function play(stage: Stage, places: Places, seconds: number, paths: string
   const relay = origin === "e2" ? "e1" : "e2";
   await lab.fault("relay", () => stage.kill(relay));
   await lab.fault("origin", () => stage.kill(origin));
-  const skipped = places.missing === undefined ? [] : [`emulated links: need ${places.missing}`];
-  return {
-    name: "edges",
-    commit: commitName(),
-    machine: machineName(),
-    runs: 1,
-    results: lab.results,
-    ratios: [],
-    workHash: new WorkHash().add(seconds).text(),
-    checks: lab.checks,
-    skipped,
-  };
 }
 
 /** How late this process, which has next to nothing to do, is woken: what the machine itself adds to every delay. */
