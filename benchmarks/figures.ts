@@ -3,6 +3,7 @@
  * with more and more of them; how long they take to start; how long a viewer waits for its first frame, and how old the
  * picture is. The stream has 800 kbit/s: 25 pictures a second, key frames 2 s apart, 47 sound frames a second.
  */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { syntheticClip } from "./acceptance/testing/synthetic-clip.ts";
 import { FROM_SOURCE, type Programs, ROOT, until, World } from "./acceptance/testing/world.ts";
 import type { CrowdReport } from "./crowd.ts";
 import type { Bench, BenchValues } from "./lib/bench.ts";
+import { CLIP_800K } from "./lib/clip.ts";
 import { costOf } from "./lib/process-figures.ts";
 import {
   commitName,
@@ -24,14 +26,6 @@ import {
   WorkHash,
 } from "./lib/report.ts";
 
-/** 736 kbit/s of pictures and 64 of sound. */
-const CLIP = {
-  seconds: 20,
-  framesPerSecond: 25,
-  groupFrames: 50,
-  frameBytes: 3_680,
-  soundBytes: 170,
-};
 const STREAM = "live/figures";
 /** Between two joins; no multiple of the group's length, so that they come at all phases of it. */
 const JOIN_EVERY_MS = 370;
@@ -63,7 +57,7 @@ async function run(options: BenchValues): Promise<Report> {
       samples.push(...(await startUps(world, options.number("starts", 1))));
       const edge = await world.edge();
       const clip = join(await world.folder(), "figures.flv");
-      await Bun.write(clip, syntheticClip(CLIP));
+      await Bun.write(clip, syntheticClip(CLIP_800K));
       const publisher = world.publish(clip, world.url(STREAM), "--loop");
       await publisher.line(/publishing/);
       const seconds = options.number("seconds", 1);
@@ -207,7 +201,7 @@ function reportOf(samples: readonly Sample[]): Report {
     detail: `${figure.toFixed(1)} ${unit}, at most ${max}`,
   });
   const work = new WorkHash();
-  for (const number of Object.values(CLIP)) work.add(number);
+  for (const number of Object.values(CLIP_800K)) work.add(number);
   return {
     name: "figures",
     commit: commitName(),

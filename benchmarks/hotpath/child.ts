@@ -5,8 +5,8 @@
  */
 import type { HotPathOptions } from "../../runtime/wasm/create.ts";
 import { createHotPath } from "../../runtime/wasm/create.ts";
-import { threadCpuClock } from "../lib/cpu-clock.ts";
 import { quantile, WorkHash } from "../lib/report.ts";
+import { threadCpuClock } from "../lib/system-clock.ts";
 import { Workload } from "./workload.ts";
 
 export interface PhaseFigures {

@@ -3,11 +3,13 @@
  * The edge is the real program; those who join leave at once. CPU time of the edge per join gives the joins a second
  * one core can take, whatever else the machine is doing.
  */
+
 import { join as joinPath } from "node:path";
 import type { TestProgram } from "../../client-node/testing/programs.ts";
 import { syntheticClip } from "../acceptance/testing/synthetic-clip.ts";
 import { FROM_SOURCE, until, World } from "../acceptance/testing/world.ts";
 import type { Bench, BenchValues } from "../lib/bench.ts";
+import { CLIP_800K } from "../lib/clip.ts";
 import { cpuSeconds, residentMb } from "../lib/process-figures.ts";
 import {
   type Check,
@@ -21,14 +23,6 @@ import {
 } from "../lib/report.ts";
 import type { JoinFigures } from "./joiners.ts";
 
-/** 736 kbit/s of pictures and 64 of sound, a key frame each two seconds. */
-const CLIP = {
-  seconds: 20,
-  framesPerSecond: 25,
-  groupFrames: 50,
-  frameBytes: 3_680,
-  soundBytes: 170,
-};
 const STREAM = "live/join";
 const IDLE_SECONDS = 3;
 const WARM_UP_JOINS = 30;
@@ -58,9 +52,9 @@ export async function runJoin(options: BenchValues): Promise<Report> {
     await world.shown(async () => {
       const edge = await world.edge();
       const clip = joinPath(await world.folder(), "join.flv");
-      await Bun.write(clip, syntheticClip(CLIP));
+      await Bun.write(clip, syntheticClip(CLIP_800K));
       await world.publish(clip, world.url(STREAM), "--loop").line(/publishing/);
-      await Bun.sleep(CLIP.groupFrames * (1000 / CLIP.framesPerSecond));
+      await Bun.sleep(CLIP_800K.groupFrames * (1000 / CLIP_800K.framesPerSecond));
       await storm(world, edge, WARM_UP_JOINS, 1);
       for (let run = 0; run < runs; run++) {
         for (const rate of rates) samples.push(...(await storm(world, edge, rate, seconds)));

@@ -7,7 +7,7 @@ import { systemRandom } from "../../runtime/io/entropy.ts";
 import type { PublisherEvent } from "../../runtime/node/api.ts";
 import { Publisher } from "../../runtime/node/publisher.ts";
 import { Footage } from "../../runtime/sim/footage.ts";
-import { accessModel } from "../../runtime/sim/scenario/population.ts";
+import { accessModel, IDEAL_ACCESS } from "../../runtime/sim/scenario/population.ts";
 import { createHotPath } from "../../runtime/wasm/create.ts";
 import type { Address } from "../../runtime/wire/address.ts";
 import { Agenda } from "./agenda.ts";
@@ -17,17 +17,6 @@ import type { SwarmWorld } from "./world.ts";
 
 const MEMORY_MIB = 64;
 const TICK_MS = 4;
-const UNLIMITED = {
-  upMbps: 0,
-  downMbps: 0,
-  queueMs: 250,
-  delayMs: 0,
-  jitterMs: 0,
-  loss: { percent: 0 },
-  duplicatePercent: 0,
-  reorderPercent: 0,
-  corruptPercent: 0,
-} as const;
 
 export class SwarmPublisher {
   readonly connected: Promise<void>;
@@ -50,7 +39,10 @@ export class SwarmPublisher {
     this.#shaped = new ShapedUdp({
       ...{ inner, world, agenda: this.#agenda, random, nat: "open" },
       bindMore: () => bindUdp({ host: world.publisherIp, port: 0 }),
-      access: accessModel({ ...UNLIMITED, ...line } as Parameters<typeof accessModel>[0], random),
+      access: accessModel(
+        { ...IDEAL_ACCESS, ...line } as Parameters<typeof accessModel>[0],
+        random,
+      ),
       rim: { offered: () => {}, fromEdge: () => {}, handed: () => {} },
     });
     const environment = { hot, random: systemRandom, bootEpoch: 1 };

@@ -288,20 +288,12 @@ export class Cluster {
 
   /** What the node needs of the others. */
   #tellEdge(): void {
-    const { others, streams } = this.view;
+    const { others } = this.view;
     const open = others.filter(({ isDraining, load }) => !isDraining && load < 1);
     const addresses = open.flatMap(({ lines }) => lines.slice(0, 1).map(({ address }) => address));
-    const ownId = this.#options.config.id;
-    const remote = streams.filter(({ edgeId }) => edgeId !== ownId);
     this.#command((edge, now) => {
       edge.setOthers(now, addresses);
       edge.setEdges(now, others);
-      edge.setRemoteStreams(
-        now,
-        remote.map(({ stream, edgeId, epoch }) => {
-          return { streamKey: stream, originEdgeId: edgeId, epoch };
-        }),
-      );
       edge.setLinkReports(now, this.view.links);
     });
   }

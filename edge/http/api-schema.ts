@@ -120,3 +120,12 @@ export const LimitQuery = z.object({
     .default(100)
     .openapi({ param: { name: "limit", in: "query" }, description: "Sessions to list at most" }),
 });
+
+/** A response of a route: a body of that shape. */
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  content: { "application/json": { schema } },
+  description,
+});
+
+/** What every route of the operators' API may answer (host-guard). */
+export const refused = json(Failure, "Host or Origin is not allowed");

@@ -1,14 +1,8 @@
 /** What operators are told of the other edges: who there is, what the links are like, how streams travel. */
-import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { ClusterFacts } from "../cluster/cluster-facts.ts";
-import { Failure } from "./api-schema.ts";
+import { json, refused } from "./api-schema.ts";
 import * as shapes from "./cluster-schema.ts";
-
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  content: { "application/json": { schema } },
-  description,
-});
-const refused = json(Failure, "Host or Origin is not allowed");
 
 const listEdges = createRoute({
   method: "get",

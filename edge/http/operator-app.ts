@@ -18,12 +18,8 @@ export interface OperatorAppOptions extends MetricsSource {
   readonly onKick: (stream: string, from: string | undefined) => void;
 }
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  content: { "application/json": { schema } },
-  description,
-});
+const { json, refused } = shapes;
 const missing = json(shapes.Failure, "No such stream or session");
-const refused = json(shapes.Failure, "Host or Origin is not allowed");
 
 const listStreams = createRoute({
   method: "get",

@@ -3,67 +3,27 @@
  * it is ever detached. Synchronous; the compiled module is kept, so further instances cost little.
  */
 
+import type { InspectableHotPath } from "../core/hot-path/hot-path.ts";
+
+/** A method of the contract as WASM exports it: booleans are 0 and 1. */
+type Exported<F> = F extends (...given: infer Given) => infer Result
+  ? (...given: Given) => Result extends boolean ? number : Result
+  : never;
+
+/** What stands in the memory is no export, and what the binding makes of exports. */
+type Made = "kind" | "bytes" | "out" | "outF64" | "outPtr" | "headerArenaPtr" | "sessionOpenAt";
+
 /** Exports of `assembly/index.ts`. u32 results arrive as signed numbers. */
-export interface HotPathExports {
+export type HotPathExports = {
+  readonly [Name in Exclude<keyof InspectableHotPath, Made | "sessionOpen">]: Exported<
+    InspectableHotPath[Name]
+  >;
+} & {
   init(): void;
   outPtr(): number;
   headerArenaPtr(): number;
-  memoryUsed(): number;
-  payloadAlloc(length: number): number;
-  payloadPtr(slot: number): number;
-  payloadLength(slot: number): number;
-  payloadRetain(slot: number): void;
-  payloadRelease(slot: number): void;
-  payloadBytesUsed(): number;
-  payloadBytesTotal(): number;
   sessionOpen(firstSent: number, firstReceived: number): number;
-  sessionClose(session: number): void;
-  packetSent(
-    session: number,
-    nowMs: number,
-    kind: number,
-    attempt: number,
-    stream: number,
-    key: number,
-    size: number,
-  ): number;
-  fanHeads(receivers: number, fragments: number, kind: number, nowMs: number, ptr: number): number;
-  bytesInFlight(session: number): number;
-  packetsInFlight(session: number): number;
-  ackParse(session: number, nowMs: number, ptr: number, length: number): number;
-  lossCheck(session: number, nowMs: number): number;
-  lossDeadline(session: number): number;
-  tailProbeDue(session: number, nowMs: number): number;
-  srttMs(session: number): number;
-  rttVarMs(session: number): number;
-  minRttMs(session: number): number;
-  latestRttMs(session: number): number;
-  lossRate(session: number): number;
-  repairCopies(session: number, nowMs: number, deadlineMs: number): number;
-  packetReceived(session: number, nowMs: number, number16: number): number;
-  ackPending(session: number): number;
-  ackBuild(session: number, nowMs: number, ptr: number): number;
-  storeOpen(capacity: number): number;
-  storeClose(store: number): void;
-  fragmentInsert(
-    store: number,
-    number: number,
-    index: number,
-    total: number,
-    flags: number,
-    slot: number,
-    nowMs: number,
-  ): number;
-  fragmentSlot(store: number, number: number): number;
-  fragmentInfo(store: number, number: number): number;
-  segmentSlots(store: number, first: number): number;
-  holes(store: number, from: number, to: number, limit: number): number;
-  mapBuild(store: number, from: number, bits: number, ptr: number): number;
-  storeOldest(store: number): number;
-  storeNext(store: number): number;
-  evictBefore(store: number, number: number): number;
-  evictOlder(store: number, arrivedMs: number): number;
-}
+};
 
 export const MEMORY_MIB_DEFAULT = 64;
 export const MEMORY_MIB_MIN = 2;

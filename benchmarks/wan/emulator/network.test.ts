@@ -18,7 +18,7 @@ const about = MISSING === undefined ? "" : ` (needs ${MISSING})`;
 
 /** Sends numbered datagrams from a to b and gives the times they took, ms, by number. */
 async function send(a: WanNode, b: WanNode, link: WanLink, count: number, everyMs: number) {
-  const clock = `const { monotonicClock } = await import("${import.meta.dir}/../../lib/monotonic-clock.ts");
+  const clock = `const { monotonicClock } = await import("${import.meta.dir}/../../lib/system-clock.ts");
     const now = monotonicClock();`;
   const sink = b.spawn([
     process.execPath,

@@ -2,7 +2,7 @@
  * The two ends of a measured stream, whatever carries it: frames go out on time, a frame that came is noted, and both
  * are told by the clock that all processes share.
  */
-import { monotonicClock } from "../../lib/monotonic-clock.ts";
+import { monotonicClock } from "../../lib/system-clock.ts";
 
 /** What is sent: equal frames, one after the other. */
 export interface StreamSpec {

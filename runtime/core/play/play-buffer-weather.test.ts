@@ -3,19 +3,13 @@ import { Prng } from "../../base/prng.ts";
 import { HOT_PATHS, testHotPath } from "../../wasm/testing.ts";
 import { FrameKind } from "../../wire/frame.ts";
 import {
+  delays,
   type Passage,
   type PlayScenario,
   PlayWorld,
   repairedChannel,
+  steady,
 } from "../testing/play-world.ts";
-
-const steady = (): number => 40;
-
-/** Least and greatest capture → play-out of frames shown in time from `from` on, ms. */
-function delays(world: PlayWorld, from = 0): [least: number, greatest: number] {
-  const all = world.inTime.filter((one) => one.at >= from).map((one) => one.delayMs);
-  return [Math.round(Math.min(...all)), Math.round(Math.max(...all))];
-}
 
 describe.each(HOT_PATHS)("play buffer in bad weather, on %s", (kind) => {
   function play(scenario: PlayScenario): PlayWorld {

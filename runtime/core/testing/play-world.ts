@@ -236,3 +236,12 @@ export function repairedChannel(oneWayMs: number, jitterMs: number, loss: number
     return delay;
   };
 }
+
+/** A channel that takes 40 ms for everything. */
+export const steady = (): number => 40;
+
+/** Least and greatest capture → play-out of frames shown in time from `from` on, ms. */
+export function delays(world: PlayWorld, from = 0): [least: number, greatest: number] {
+  const all = world.inTime.filter((one) => one.at >= from).map((one) => one.delayMs);
+  return [Math.round(Math.min(...all)), Math.round(Math.max(...all))];
+}

@@ -3,8 +3,8 @@ import type { Address } from "../../wire/address.ts";
 import { bindUdp } from "../bind-udp.ts";
 import { DatagramBatch } from "../datagram-batch.ts";
 import { GsoSender } from "./gso-sender.ts";
-import { MessageCalls } from "./message-calls.ts";
 import { Sockaddrs } from "./sockaddrs.ts";
+import { answeringCalls } from "./testing-calls.ts";
 
 const A: Address = { family: 4, ip: "10.0.0.1", port: 1000 };
 const B: Address = { family: 4, ip: "10.0.0.2", port: 2000 };
@@ -12,19 +12,8 @@ const V6: Address = { family: 6, ip: "2001:db8::1", port: 3000 };
 
 /** A system that takes what `answers` says, call by call: so many messages, or minus an errno. */
 function sender(answers: number[]) {
-  const asked: number[] = [];
-  let errno = 0;
-  const libc = {
-    sendmmsg: (_fd: number, _at: number, count: number) => {
-      asked.push(count);
-      const answer = answers.shift() ?? count;
-      errno = -Math.min(0, answer);
-      return Math.max(-1, answer);
-    },
-    errno: () => errno,
-  };
+  const { asked, calls } = answeringCalls(answers);
   const addressOf = () => 0x10_0000_0000;
-  const calls = new MessageCalls(libc, 3);
   return {
     asked,
     calls,

@@ -7,8 +7,8 @@ import { bindUdp, type SendBy } from "../bind-udp.ts";
 import { systemClock } from "../clock.ts";
 import { runNode } from "../driver.ts";
 import type { UdpSocket } from "../udp.ts";
-import { MessageCalls } from "./message-calls.ts";
 import { Sockaddrs } from "./sockaddrs.ts";
+import { answeringCalls } from "./testing-calls.ts";
 import { TrainSender } from "./train-sender.ts";
 
 const HEAD = 21;
@@ -112,20 +112,10 @@ describe.each(WAYS)("trains sent by %s", (sendBy) => {
 
 /** A system that takes what `answers` says, call by call: so many messages, or minus an errno. */
 function sender(answers: number[]) {
-  const asked: number[] = [];
-  let errno = 0;
-  const libc = {
-    sendmmsg: (_fd: number, _at: number, count: number) => {
-      asked.push(count);
-      const answer = answers.shift() ?? count;
-      errno = -Math.min(0, answer);
-      return Math.max(-1, answer);
-    },
-    errno: () => errno,
-  };
+  const { asked, calls } = answeringCalls(answers);
   const addressOf = () => 0xffff_ff00;
   const sockaddrs = new Sockaddrs({ addressOf }, false);
-  return { asked, trains: new TrainSender(new MessageCalls(libc, 3), sockaddrs, addressOf) };
+  return { asked, trains: new TrainSender(calls, sockaddrs, addressOf) };
 }
 
 const A: Address = { family: 4, ip: "10.0.0.1", port: 1000 };

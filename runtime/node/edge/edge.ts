@@ -30,13 +30,7 @@ import type {
 import type { ClusterCommands, StreamPresence } from "../cluster-api.ts";
 import { EgressCap } from "../edge-swarm/egress-cap.ts";
 import type { Mesh } from "../mesh/mesh.ts";
-import type {
-  EdgeFacts,
-  EdgeLinks,
-  MeshCommands,
-  RemoteStream,
-  RouteText,
-} from "../mesh/mesh-api.ts";
+import type { EdgeFacts, EdgeLinks, MeshCommands, RouteText } from "../mesh/mesh-api.ts";
 import type { Input, NodeEnvironment, Train } from "../node.ts";
 import { EdgeAdmission } from "./edge-admission.ts";
 import type { EdgeIngest } from "./edge-ingest.ts";
@@ -362,10 +356,6 @@ export class Edge implements EdgeCommands, ClusterCommands, MeshCommands, Sessio
 
   setEdges(now: Ms, edges: readonly EdgeFacts[]): void {
     this.#inMesh(now, (mesh) => mesh.setEdges(now, edges));
-  }
-
-  setRemoteStreams(now: Ms, streams: readonly RemoteStream[]): void {
-    this.#inMesh(now, (mesh) => mesh.setRemoteStreams(now, streams));
   }
 
   setLinkReports(now: Ms, table: readonly EdgeLinks[]): void {

@@ -65,14 +65,6 @@ export interface EdgeLinks {
   readonly links: readonly LinkReport[];
 }
 
-/** A stream that begins at another edge. */
-export interface RemoteStream {
-  /** `live/<name>` */
-  readonly streamKey: string;
-  readonly originEdgeId: string;
-  readonly epoch: number;
-}
-
 export type MeshEvent =
   /** About once a second, all links. */
   | { readonly type: "linkReport"; readonly links: readonly LinkReport[] }
@@ -132,8 +124,6 @@ export interface RouteText {
 export interface MeshCommands {
   /** All other members known at present. Who is no longer among them is left. */
   setEdges(now: Ms, edges: readonly EdgeFacts[]): void;
-  /** All streams that begin at another edge. */
-  setRemoteStreams(now: Ms, streams: readonly RemoteStream[]): void;
   /** What the others report of their links. */
   setLinkReports(now: Ms, table: readonly EdgeLinks[]): void;
   /** Fetches a stream from an edge that has it; again with another edge: from there from now on. */

@@ -21,7 +21,6 @@ import type {
   MeshCommands,
   MeshEvent,
   MeshOptions,
-  RemoteStream,
   RouteText,
 } from "./mesh-api.ts";
 import type { LinkHost, MeshLink } from "./mesh-link.ts";
@@ -66,7 +65,6 @@ export class Mesh implements MeshCommands, LinkHost {
   readonly #trunks: MeshTrunks;
   readonly #relays: MeshRelays;
   readonly #fetches = new Map<string, Fetch>();
-  #remote = new Map<string, RemoteStream>();
   #reportAt: Ms = NEVER;
   #bytesOutBefore = 0;
 
@@ -102,15 +100,6 @@ export class Mesh implements MeshCommands, LinkHost {
     this.#links.setEdges(now, edges);
     this.#trunks.keep(now, new Set(edges.map(({ edgeId }) => edgeId)));
     if (this.#reportAt === NEVER) this.#reportAt = ms(now + REPORT_MS);
-  }
-
-  setRemoteStreams(_now: Ms, streams: readonly RemoteStream[]): void {
-    this.#remote = new Map(streams.map((stream) => [stream.streamKey, stream]));
-  }
-
-  /** Where a stream begins, as far as is known. */
-  originOf(stream: string): string | undefined {
-    return this.#remote.get(stream)?.originEdgeId;
   }
 
   setLinkReports(_now: Ms, table: readonly EdgeLinks[]): void {

@@ -5,21 +5,10 @@ import { Uplink } from "../../core/sending/uplink.ts";
 import type { ConnectResult } from "../../core/session/connector.ts";
 import { NodeContext } from "../../core/session/node-context.ts";
 import { Outbox } from "../../core/session/outbox.ts";
-import type { SessionHost } from "../../core/session/session.ts";
+import { silentHost as host } from "../../core/testing/silent-host.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import type { PeerRef } from "../../wire/swarm.ts";
 import { Dialer } from "./dialer.ts";
-
-const host: SessionHost = {
-  handleControl() {},
-  handleFeedback() {},
-  handleClock() {},
-  handleRequest() {},
-  handleAnswer() {},
-  handleMap() {},
-  handleReport() {},
-  handleClosed() {},
-};
 
 function setUp() {
   const hot = createHotPath({ memoryMiB: 4 });

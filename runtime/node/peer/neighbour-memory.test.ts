@@ -1,4 +1,5 @@
 /** What an idle neighbour costs a peer, on both sides of the border: ten thousand viewers have forty each. */
+
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { Prng } from "../../base/prng.ts";
@@ -9,10 +10,10 @@ import { Outbox } from "../../core/session/outbox.ts";
 import {
   ACK_PEER,
   type Session,
-  type SessionHost,
   type StreamSink,
   type StreamSource,
 } from "../../core/session/session.ts";
+import { silentHost as host } from "../../core/testing/silent-host.ts";
 import { createScorer } from "../../score/scorer.ts";
 import { createHotPath } from "../../wasm/create.ts";
 import type { Address } from "../../wire/address.ts";
@@ -28,16 +29,6 @@ const NEIGHBOUR_BYTES_MAX = 1900;
 const MAP_BYTES = 48;
 const MESSAGE = { t: "ended", index: 1, next: 0 } as const;
 
-const host: SessionHost = {
-  handleControl() {},
-  handleFeedback() {},
-  handleClock() {},
-  handleRequest() {},
-  handleAnswer() {},
-  handleMap() {},
-  handleReport() {},
-  handleClosed() {},
-};
 const sink: StreamSink = { handleFragment() {} };
 const source: StreamSource = { store: 0 };
 const hot = createHotPath({ memoryMiB: 64 });

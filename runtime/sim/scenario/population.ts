@@ -76,6 +76,19 @@ export class Population {
   }
 }
 
+/** An access line that neither limits nor loses anything. */
+export const IDEAL_ACCESS: AccessSpec = {
+  upMbps: 0,
+  downMbps: 0,
+  queueMs: 250,
+  delayMs: 0,
+  jitterMs: 0,
+  loss: { percent: 0 },
+  duplicatePercent: 0,
+  reorderPercent: 0,
+  corruptPercent: 0,
+};
+
 /** The links of one host, drawn from what the scenario says of its kind. */
 export function accessModel(spec: AccessSpec, random: Prng): AccessModel {
   const queueMs = sample(spec.queueMs, random);

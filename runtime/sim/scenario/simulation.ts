@@ -22,7 +22,7 @@ import { HostRole } from "../network/host-role.ts";
 import type { HostSpec } from "../network/network.ts";
 import { World, type WorldNode } from "../world.ts";
 import { innerAddress, layPaths, outerAddress, regionOf } from "./geography.ts";
-import { accessModel, Population, type Viewer } from "./population.ts";
+import { accessModel, IDEAL_ACCESS, Population, type Viewer } from "./population.ts";
 import type { AccessSpec, Scenario } from "./schema.ts";
 import { slowness } from "./slow-peer.ts";
 
@@ -54,18 +54,6 @@ export interface Watcher {
 
 type PartialAccess = { readonly [K in keyof AccessSpec]?: AccessSpec[K] | undefined } & {
   readonly region?: string | undefined;
-};
-
-const IDEAL_ACCESS: AccessSpec = {
-  upMbps: 0,
-  downMbps: 0,
-  queueMs: 250,
-  delayMs: 0,
-  jitterMs: 0,
-  loss: { percent: 0 },
-  duplicatePercent: 0,
-  reorderPercent: 0,
-  corruptPercent: 0,
 };
 
 export class Simulation {
