@@ -65,12 +65,13 @@ export class Demand {
     return this.of(k) * this.#room.params.slotHeadroom - this.supply(k);
   }
 
-  /** Members that have waited for a slot of k for longer than is usual: those there are do not reach them. */
-  stuck(now: number, k: number, afterMs: number): Member[] {
+  /** Members, `limit` at most, that have waited for a slot of k for longer than is usual: those there are do not reach them. */
+  stuck(now: number, k: number, afterMs: number, limit: number): Member[] {
     const stuck: Member[] = [];
     for (const member of this.#room.direct[k] as Set<Member>) {
       if (now - member.joinedAt < afterMs || now < member.retryAt) continue;
       if (!member.slots.has(k)) stuck.push(member);
+      if (stuck.length === limit) break;
     }
     return stuck;
   }

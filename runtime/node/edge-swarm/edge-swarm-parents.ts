@@ -13,6 +13,11 @@ import type { Member, Slot } from "./member.ts";
 const SLOT_TRIES = 24;
 /** Sub-streams a member gets from one holder while others have room: its death must not take all of them. */
 const FROM_ONE_MAX = 4;
+/** Members placed in one tick: naming their parents to all of a crowd at once would hold up the stream. */
+const PLACED_MAX = 512;
+/** A hard guest has another look for a place this often; so many sub-streams of all guests are looked at a tick. */
+const SEEK_AGAIN_MS = 2000;
+const SEEKS_MAX = 256;
 /** Children of one slot that are looked at to make room for another. */
 const MOVE_TRIES = 12;
 const NOBODY: ReadonlyMap<Member, number> = new Map();
@@ -20,6 +25,7 @@ const NOBODY: ReadonlyMap<Member, number> = new Map();
 export class ParentAssignment {
   readonly #room: SwarmRoom;
   readonly #introductions: Introductions;
+  #seeks = 0;
 
   constructor(room: SwarmRoom, introductions: Introductions) {
     this.#room = room;
@@ -47,6 +53,7 @@ export class ParentAssignment {
 
   /** Sub-streams the edge pushes for want of slots move down as soon as there is room. */
   placeDirect(now: Ms): void {
+    this.#seeks = 0;
     if (this.#room.list.length < this.#room.params.smallRoom) return;
     const masks = new Map<Member, number>();
     for (const [k, direct] of this.#room.direct.entries()) {
@@ -57,6 +64,7 @@ export class ParentAssignment {
       for (const member of direct) {
         if (room <= 0) break;
         if (now < member.retryAt) continue;
+        if (masks.size >= PLACED_MAX && !masks.has(member)) continue;
         room--;
         masks.set(member, ((masks.get(member) ?? 0) | (1 << k)) >>> 0);
       }
@@ -64,6 +72,15 @@ export class ParentAssignment {
     for (const [member, mask] of masks) {
       const list = this.assignAll(now, member, mask);
       if (list.length > 0) member.session.sendControl(now, { t: "parents", list });
+      this.#letOthersFirst(member, mask);
+    }
+  }
+
+  /** Who could not be placed has its next turn after all who wait. */
+  #letOthersFirst(member: Member, mask: number): void {
+    for (let rest = mask; rest !== 0; rest &= rest - 1) {
+      const direct = this.#room.direct[31 - Math.clz32(rest & -rest)] as Set<Member>;
+      if (direct.delete(member)) direct.add(member);
     }
   }
 
@@ -117,8 +134,11 @@ export class ParentAssignment {
 
   /** For a hard guest: of a full slot that anybody can reach, a child goes elsewhere that can be had elsewhere. */
   #makeRoom(now: Ms, member: Member, k: number): Slot | undefined {
-    if (!member.isHardGuest) return undefined;
-    for (const slot of this.#room.slots[k] as Slot[]) {
+    if (!member.isHardGuest || !this.#maySeek(now, member)) return undefined;
+    const slots = this.#room.slots[k] as Slot[];
+    const start = slots.length > SLOT_TRIES ? this.#room.random.below(slots.length) : 0;
+    for (let i = 0; i < Math.min(slots.length, SLOT_TRIES); i++) {
+      const slot = slots[(start + i) % slots.length] as Slot;
       if (!slot.holder.isOpenHolder || !member.mayMeet(now, slot.holder)) continue;
       let tries = MOVE_TRIES;
       for (const child of slot.children) {
@@ -130,5 +150,14 @@ export class ParentAssignment {
       }
     }
     return undefined;
+  }
+
+  /** Looking for such a place costs much: each guest may now and then, and so many in all between two ticks. */
+  #maySeek(now: Ms, member: Member): boolean {
+    if (now !== member.soughtAt && now - member.soughtAt < SEEK_AGAIN_MS) return false;
+    if (this.#seeks >= SEEKS_MAX) return false;
+    this.#seeks++;
+    member.soughtAt = now;
+    return true;
   }
 }

@@ -18,6 +18,9 @@ const SCARCE_MS = 10_000;
 /** Members without a slot for this long, ms, and so many of them, are worth a slot of their own. */
 const STUCK_MS = 3000;
 const STUCK_MIN = 3;
+/** Of whom so many are looked at, for each sub-stream, and so many who might help: the worthiest. */
+const STUCK_MAX = 32;
+const HELPERS_MAX = 64;
 
 /** Each slot costs the edge a push, however small: those that can hold this share of a full one are opened first. */
 const LEAST_SHARES = [0.8, 0.5] as const;
@@ -108,8 +111,7 @@ export class Recruiting {
   /** Those who could carry something more, the worthiest first. */
   #candidates(now: Ms, isTight: boolean): Candidate[] {
     const room = this.#room;
-    const spare = (m: Member) =>
-      room.affordable(m) - (isTight ? m.childrenNow() : planned(room, m));
+    const spare = (m: Member) => room.affordable(m) - (isTight ? m.childCount : planned(room, m));
     return room.list
       .filter((m) => now - m.joinedAt > PROVING_MS && m.report?.congested === false)
       .map((member) => ({ member, spare: spare(member) }))
@@ -131,10 +133,11 @@ export class Recruiting {
 
   /** A slot more for a sub-stream that several members reach nobody for, though there is room. */
   #helpStuck(now: Ms): void {
-    const candidates = this.#candidates(now, false);
+    let candidates: Candidate[] | undefined;
     for (let k = 0; k < this.#room.params.subStreams; k++) {
-      const stuck = this.#demand.stuck(now, k, STUCK_MS);
+      const stuck = this.#demand.stuck(now, k, STUCK_MS, STUCK_MAX);
       if (stuck.length < STUCK_MIN) continue;
+      candidates ??= this.#candidates(now, false).slice(0, HELPERS_MAX);
       let best: Candidate | undefined;
       let most = STUCK_MIN - 1;
       for (const candidate of candidates) {

@@ -32,18 +32,21 @@ function viewer(id: number): Viewer {
     address: { family: 4, ip: `192.0.2.${id}`, port: 4000 },
     sendControl: (_now: unknown, message: ControlMessage) => said.push(message),
   } as unknown as Session;
-  return { id, session, node: new Uint8Array(8).fill(id), said };
+  const node = new Uint8Array(8).fill(id);
+  new DataView(node.buffer).setUint32(4, id);
+  return { id, session, node, said };
 }
 
 describe("the edge's swarm", () => {
   let swarm: EdgeSwarm;
   let receivers: Map<Session, { mask: number }>;
+  let outlet: object;
   let viewers: Viewer[];
 
   beforeEach(() => {
     receivers = new Map();
     viewers = [];
-    const outlet = {
+    outlet = {
       bitrateBps: 80_000,
       receivers,
       source: undefined,
@@ -209,6 +212,23 @@ describe("the edge's swarm", () => {
       swarm.tick(ms(at));
     }
     for (const guest of cut) expect(feeder(guest)).toBe(other.session);
+  });
+
+  test("places a crowd over several ticks, those who cannot be placed behind the others", () => {
+    const params = createSwarmParams({ ...PARAMS, childrenMax: 255, recruitMs: 500 });
+    swarm = new EdgeSwarm(outlet as unknown as Outlet, new Prng(5), params);
+    join(0, 1200);
+    const holders = viewers.slice(0, 24);
+    for (const { session } of holders) Object.assign(session, { train: { rateBps: 20_000_000 } });
+    for (const holder of holders) report(1000, holder, { limitBps: 0 });
+    const fed = () => viewers.filter((each) => feeder(each) !== undefined).length;
+    swarm.tick(ms(2000));
+    const first = fed();
+    expect(first).toBeGreaterThan(100);
+    expect(first).toBeLessThanOrEqual(512);
+    for (const holder of holders) report(2400, holder, { limitBps: 0 });
+    swarm.tick(ms(2500));
+    expect(fed()).toBeGreaterThan(first + 100);
   });
 
   test("relieves a slot that stays idle, not before it had its time", () => {

@@ -1,5 +1,5 @@
 /** A viewer as the edge knows it: what it reports, what it carries, and who feeds it. Plain data for edge-swarm.ts. */
-import type { Ms } from "../../base/time.ts";
+import { type Ms, ms } from "../../base/time.ts";
 import type { Session } from "../../core/session/session.ts";
 import type { Address } from "../../wire/address.ts";
 import type { ReportPacket } from "../../wire/swarm.ts";
@@ -51,6 +51,8 @@ export class Member {
   /** As a guest: holders it could and could not reach. Who fails often sits behind a NAT that few can meet. */
   guestOk = 0;
   guestFails = 0;
+  /** When others were last asked to make room for it. */
+  soughtAt: Ms = ms(Number.NEGATIVE_INFINITY);
   /** Attempts to place it that have failed one after the other. */
   failedRounds = 0;
   /** As a holder: hard guests (see `isHardGuest`) that could and could not reach it. */
@@ -115,8 +117,9 @@ export class Member {
 
   /** As far as is known, it can connect to `holder`. */
   mayMeet(now: Ms, holder: Member): boolean {
-    if (holder === this || this.isAvoiding(now, holder)) return false;
-    return !this.isHardGuest || holder.isOpenHolder || holder.hardFails === 0;
+    if (holder === this) return false;
+    if (holder.hardFails > 0 && !holder.isOpenHolder && this.isHardGuest) return false;
+    return !this.isAvoiding(now, holder);
   }
 
   get addresses(): Address[] {
@@ -147,13 +150,6 @@ export class Member {
   get childCount(): number {
     let sum = 0;
     for (const slot of this.slots.values()) sum += slot.children.size;
-    return sum;
-  }
-
-  /** Children its slots have. */
-  childrenNow(): number {
-    let sum = 0;
-    for (const { children } of this.slots.values()) sum += children.size;
     return sum;
   }
 
