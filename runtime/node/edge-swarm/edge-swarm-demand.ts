@@ -65,7 +65,7 @@ export class Demand {
     return this.of(k) * this.#room.params.slotHeadroom - this.supply(k);
   }
 
-  /** Members, `limit` at most, that have waited for a slot of k for longer than is usual: those there are do not reach them. */
+  /** Members, `limit` at most, that have long waited for a slot of k: those there are do not reach them. */
   stuck(now: number, k: number, afterMs: number, limit: number): Member[] {
     const stuck: Member[] = [];
     for (const member of this.#room.direct[k] as Set<Member>) {
