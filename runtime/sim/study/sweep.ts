@@ -16,7 +16,7 @@ export interface Ablation {
 
 export const ABLATIONS: readonly Ablation[] = [
   { name: "sub-streams (K)", path: "swarm.subStreams", unit: "", values: [8, 16, 32] },
-  { name: "children per slot (C)", path: "swarm.childrenMax", unit: "", values: [20, 40, 60] },
+  { name: "children per slot (C)", path: "swarm.childrenMax", unit: "", values: [30, 60, 90] },
   { name: "neighbours", path: "swarm.neighboursMax", unit: "", values: [10, 20, 40] },
   { name: "gossip period", path: "swarm.gossipMs", unit: "ms", values: [500, 1000, 2000] },
   { name: "pull patience", path: "swarm.pullPatienceMs", unit: "ms", values: [20, 40, 80] },
